@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from './connect.ts';
+import { DatabaseError } from './database-error.ts';
+import { countEvents } from './events.ts';
+
+/**
+ * Waits until the database answers and holds our tables, or `signal` is aborted. While no server can be reached it
+ * goes on trying; what no waiting mends is thrown as a sentence that says what to do.
+ */
+export async function checkDatabase(db: Database, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await countEvents(db);
+      return;
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      if (error.fault === 'permanent') throw new Error(whatToDo(error), { cause: error });
+      await sleep(500, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+function whatToDo({ code, message }: DatabaseError): string {
+  switch (code) {
+    case 'ER_ACCESS_DENIED_ERROR':
+    case 'ER_DBACCESS_DENIED_ERROR':
+      return `The database refuses this account; check DATABASE_URL. (${message})`;
+    case 'ER_BAD_DB_ERROR':
+      return `The database named in DATABASE_URL does not exist; create it, then load database/init.sql. (${message})`;
+    case 'ER_NO_SUCH_TABLE':
+      return `The tables are missing; load database/init.sql into this database. (${message})`;
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+
+/** What `--help` and the README say of a setting. */
+export interface SettingMeta {
+  accepts: string;
+  fallback: string;
+  why: string;
+}
+
+const documented = <S extends z.ZodType>(
+  schema: S,
+  accepts: string,
+  fallback: string | number | boolean,
+  why: string,
+): S => schema.meta({ accepts, fallback: String(fallback), why } satisfies SettingMeta);
+
+/** Written in plain digits: `1e3`, `0x10` and an empty string are not numbers here. */
+export function wholeNumber(min: number, max: number, fallback: number, why: string) {
+  const accepts = `whole number, ${min} to ${max}`;
+  const schema = z
+    .string()
+    .regex(/^[0-9]{1,15}$/, accepts)
+    .transform(Number)
+    .pipe(z.int().min(min, accepts).max(max, accepts))
+    .default(fallback);
+  return documented(schema, accepts, fallback, why);
+}
+
+export const port = (fallback: number, why: string) => wholeNumber(0, 65_535, fallback, why);
+export const milliseconds = (min: number, fallback: number, why: string) => wholeNumber(min, 86_400_000, fallback, why);
+
+export function oneOf<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], why: string) {
+  const accepts = values.join(', ');
+  return documented(z.enum(values, accepts).default(fallback as z.util.NoUndefined<T[number]>), accepts, fallback, why);
+}
+
+export function url(protocol: RegExp, example: string, fallback: string, why: string) {
+  const accepts = `URL such as ${example}`;
+  return documented(z.url({ protocol, error: accepts }).default(fallback), accepts, fallback, why);
+}
+
+export function text(pattern: RegExp, accepts: string, fallback: string, why: string) {
+  return documented(z.string().regex(pattern, accepts).default(fallback), accepts, fallback, why);
+}
+
+/** Off, unless set to true, 1, yes or on; in a terminal an option without a value. */
+export function flag(why: string) {
+  return documented(z.stringbool('true or false').default(false), 'true or false', false, why);
+}
+
+export const logSettings = {
+  LOG_LEVEL: oneOf(
+    ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+    'info',
+    'The least important line that is written',
+  ),
+  LOG_FORMAT: oneOf(['auto', 'json', 'pretty'], 'auto', 'auto: lines for people in a terminal, else JSON'),
+};
+
+/** The settings of every process that talks to the database. */
+export const databaseSettings = {
+  DATABASE_URL: url(
+    /^mysql$/,
+    'mysql://user:password@127.0.0.1:3316/messages',
+    'mysql://user:password@127.0.0.1:3316/messages',
+    'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded',
+  ),
+  DATABASE_POOL_SIZE: wholeNumber(1, 1_000, 10, 'Most connections of one process; all work is in batches, so few do'),
+  DATABASE_TIMEOUT_MS: milliseconds(100, 10_000, 'For one statement; then a write counts as unknown'),
+};
+
+/** The private server of `npm start` and `npm run mysql`. */
+export const localServerSettings = {
+  MYSQL_PORT: port(3_316, 'Port of the private MySQL server'),
+  MYSQL_PROGRAM: text(/^/, 'path', '', 'The mysqld or mariadbd to run; empty: the first that the machine has'),
+  DATA_DIRECTORY: text(/./, 'path', '.data', 'Where the private server and nginx keep their files'),
+};
+
+/** The environment, with what a file `.env` in this folder adds to it. */
+export function readEnvironment(): Record<string, string | undefined> {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  return process.env;
+}
+
+/**
+ * Checks what a process was given against its settings, all at once: every problem ends up in one message that names
+ * the variable, the value and what would be accepted. An empty variable counts as not set.
+ */
+export function readSettings<S extends z.ZodRawShape>(
+  settings: S,
+  given: Record<string, string | undefined>,
+): z.infer<z.ZodObject<S>> {
+  const values = Object.entries(given).filter(
+    ([name, value]) => name in settings && value !== undefined && value !== '',
+  );
+  const checked = z.object(settings).safeParse(Object.fromEntries(values));
+  if (checked.success) return checked.data;
+  const problems = checked.error.issues.map(({ path, message }) => {
+    const name = String(path[0]);
+    return `  ${name}=${JSON.stringify(given[name])}: ${message}`;
+  });
+  throw new Error(`These settings can't be used:\n${problems.join('\n')}`);
+}

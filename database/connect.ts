@@ -1,0 +1,228 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type CompiledQuery,
+  type Dialect,
+  type Driver,
+  Kysely,
+  MysqlAdapter,
+  MysqlIntrospector,
+  MysqlQueryCompiler,
+  type QueryResult,
+} from 'kysely';
+import { createPool, type QueryResult as DriverResult, type Pool, type PoolConnection } from 'mysql2';
+import { DatabaseError } from './database-error.ts';
+import type { Schema } from './schema.ts';
+
+export type Database = Kysely<Schema>;
+
+export interface DatabaseOptions {
+  /** `mysql://user:password@host:port/database` */
+  url: string;
+  /** Most connections open at once. Default 10. */
+  poolSize?: number;
+  /** Most statements waiting for a connection; one more fails as unavailable. Default 1,000. */
+  queueLimit?: number;
+  /** For one connection to be made. Default 2,000. */
+  connectTimeoutMs?: number;
+  /** For one statement to be answered; then its connection is destroyed and its outcome is unknown. Default 10,000. */
+  statementTimeoutMs?: number;
+  /** How long one statement goes on trying while no server can take it. Default 3,000. */
+  patienceMs?: number;
+  /** Called once when contact is lost and once when it is back, not for each failed try. */
+  onAvailability?: (available: boolean, error?: DatabaseError) => void;
+  /** Once aborted, nothing is tried a second time. */
+  signal?: AbortSignal;
+}
+
+type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>;
+
+// What is set here is never left to the server's configuration. READ COMMITTED: under REPEATABLE READ a claim also
+// locks the gaps that producers insert into. wait_timeout: a pool, not the server, decides when an idle connection ends.
+// A lock is waited for less long than a statement may take, so that the server gives up first and says so.
+const SESSION = [
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+    time_zone = '+00:00', innodb_lock_wait_timeout = 5, wait_timeout = 28800`,
+];
+
+const TRIES_AFTER_ROLLBACK = 5;
+
+/**
+ * A Kysely on a pool that keeps time limits, drops connections that can no longer serve, and retries what was
+ * certainly not applied. Every error it throws is a DatabaseError. It connects on first use.
+ *
+ * Each statement takes a connection of its own: transactions live in the routines of init.sql, one round trip each,
+ * so that a client frozen halfway holds no lock. `db.transaction()` is therefore refused.
+ */
+export function connectDatabase(options: DatabaseOptions): Database {
+  return new Kysely<Schema>({ dialect: createDialect(options) });
+}
+
+function createDialect(options: DatabaseOptions): Dialect {
+  return {
+    createAdapter: () => new MysqlAdapter(),
+    createQueryCompiler: () => new MysqlQueryCompiler(),
+    createIntrospector: (db) => new MysqlIntrospector(db),
+    createDriver: () => createDriver(options),
+  };
+}
+
+function createDriver(options: DatabaseOptions): Driver {
+  const pool = createPool({
+    uri: options.url,
+    connectionLimit: options.poolSize ?? 10,
+    queueLimit: options.queueLimit ?? 1_000,
+    connectTimeout: options.connectTimeoutMs ?? 2_000,
+    charset: 'utf8mb4',
+    timezone: 'Z',
+    supportBigNumbers: true,
+  });
+  const availability = trackAvailability(options.onAvailability);
+  const connection = {
+    executeQuery: async <R>(statement: CompiledQuery) =>
+      toQueryResult<R>(await runWithPatience(pool, statement, options, availability)),
+    streamQuery: refuse('streaming'),
+  };
+  return {
+    init: async () => {},
+    acquireConnection: async () => connection,
+    releaseConnection: async () => {},
+    beginTransaction: refuse('db.transaction()'),
+    commitTransaction: refuse('db.transaction()'),
+    rollbackTransaction: refuse('db.transaction()'),
+    destroy: () => new Promise((resolve) => pool.end(() => resolve())),
+  };
+}
+
+function refuse(what: string): () => never {
+  return () => {
+    throw new Error(`${what} is not supported: write a routine in database/init.sql`);
+  };
+}
+
+/** Sends one statement until it is answered, has an outcome that forbids sending it again, or patience ends. */
+async function runWithPatience(
+  pool: Pool,
+  statement: Statement,
+  { patienceMs = 3_000, statementTimeoutMs = 10_000, signal }: DatabaseOptions,
+  availability: (error?: DatabaseError) => void,
+): Promise<DriverResult> {
+  const giveUpAt = performance.now() + patienceMs;
+  for (let tries = 1; ; tries++) {
+    try {
+      const result = await runOnce(pool, statement, statementTimeoutMs, giveUpAt);
+      availability();
+      return result;
+    } catch (cause) {
+      const error = cause instanceof DatabaseError ? cause : new DatabaseError(cause, true);
+      const delayMs = retryDelay(error, tries);
+      if (error.fault === 'unavailable') availability(error);
+      if (delayMs === undefined || signal?.aborted || performance.now() + delayMs > giveUpAt) throw error;
+      await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => {});
+    }
+  }
+}
+
+/** How long to wait before the same statement may be sent again, in ms; undefined: it must not be. */
+function retryDelay({ fault }: DatabaseError, tries: number): number | undefined {
+  switch (fault) {
+    case 'not applied':
+      return tries <= TRIES_AFTER_ROLLBACK ? 10 + Math.random() * 190 : undefined;
+    case 'unavailable':
+      return Math.min(100 * 2 ** (tries - 1), 2_000) * (0.5 + Math.random() / 2);
+    case 'unknown':
+    case 'permanent':
+      return undefined;
+  }
+}
+
+async function runOnce(
+  pool: Pool,
+  statement: Statement,
+  statementTimeoutMs: number,
+  giveUpAt: number,
+): Promise<DriverResult> {
+  const connection = await acquire(pool, giveUpAt).catch((cause: unknown) => {
+    throw new DatabaseError(cause, false);
+  });
+  try {
+    const result = await query(connection, statement, statementTimeoutMs);
+    connection.release();
+    return result;
+  } catch (cause) {
+    const error = new DatabaseError(cause, !isRead(statement));
+    // Only a connection that the server has just answered on is known to be good.
+    if (error.fault === 'unavailable' || error.fault === 'unknown') connection.destroy();
+    else connection.release();
+    throw error;
+  }
+}
+
+/** A read that was lost on the way may be sent again; nobody could tell. */
+function isRead({ sql }: Statement): boolean {
+  return /^\s*select\b/i.test(sql);
+}
+
+const prepared = new WeakSet<object>();
+
+/** A connection with our session settings, or an error by `giveUpAt`. */
+async function acquire(pool: Pool, giveUpAt: number): Promise<PoolConnection> {
+  const connection = await takeFrom(pool, Math.max(giveUpAt - performance.now(), 50));
+  if (prepared.has(connection)) return connection;
+  try {
+    connection.on('error', () => {}); // without a listener the event would end the process; the statement fails anyway
+    for (const sql of SESSION) await query(connection, { sql, parameters: [] }, 2_000);
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+  prepared.add(connection);
+  return connection;
+}
+
+/** mysql2 waits for a free connection without a limit. One that comes too late goes straight back to the pool. */
+function takeFrom(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const limit = setTimeout(() => {
+      late = true;
+      reject(timeLimit(`no connection within ${Math.round(timeoutMs)} ms`));
+    }, timeoutMs);
+    pool.getConnection((error, connection) => {
+      clearTimeout(limit);
+      if (error) reject(error);
+      else if (late) connection.release();
+      else resolve(connection);
+    });
+  });
+}
+
+/** mysql2 has no time limit that ends a statement: its own hands a connection back that is still busy. */
+function query(connection: PoolConnection, { sql, parameters }: Statement, timeoutMs: number): Promise<DriverResult> {
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => reject(timeLimit(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    connection.query<DriverResult>(sql, [...parameters], (error, result) => {
+      clearTimeout(limit);
+      if (error) reject(error);
+      else resolve(result);
+    });
+  });
+}
+
+function timeLimit(message: string): Error {
+  return Object.assign(new Error(message), { code: 'TIME_LIMIT' });
+}
+
+function toQueryResult<R>(result: DriverResult): QueryResult<R> {
+  if (Array.isArray(result)) return { rows: result as R[] };
+  return { rows: [], numAffectedRows: BigInt(result.affectedRows) };
+}
+
+function trackAvailability(notify: DatabaseOptions['onAvailability']): (error?: DatabaseError) => void {
+  let available = true;
+  return (error) => {
+    const now = error === undefined;
+    if (now !== available) notify?.(now, error);
+    available = now;
+  };
+}

@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
+import type { Database } from './connect.ts';
+import { DatabaseError, isDuplicateKey } from './database-error.ts';
+
+/** What a caller may say of an event that it creates. Nothing yet. */
+export type NewEvent = Record<string, never>;
+
+/** A claim: this consumer holds this event, until its lease ends. `attempt` is the fence: no two claims share it. */
+export interface Claim {
+  id: number;
+  attempt: number;
+}
+
+export type EventStatus = 'pending' | 'processing' | 'filled' | 'dead';
+
+export interface EventView {
+  id: number;
+  valor: string | null;
+  status: EventStatus;
+}
+
+/** An event that nobody will work on any more. `valor` is the word of a filled one and null for a dead one. */
+export interface SettledEvent {
+  id: number;
+  valor: string | null;
+  status: 'filled' | 'dead';
+}
+
+const CREATE_TRIES = 5;
+
+/**
+ * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
+ * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
+ */
+export async function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
+  const list = JSON.stringify(events);
+  for (let tries = 1; ; tries++) {
+    try {
+      const { rows } = await sql<{ first_id: number }[]>`CALL create_events(${list})`.execute(db);
+      return rows[0]![0]!.first_id;
+    } catch (error) {
+      if (!isDuplicateKey(error) || tries === CREATE_TRIES) throw error;
+      // A client that inserts the id it read, and raises the counter afterwards, got there first. Usually the counter
+      // follows at once; if it stays behind, nobody but us will mend it.
+      if (tries > 2) await raiseCounterToNewest(db);
+      else await sleep(5 + Math.random() * 20);
+    }
+  }
+}
+
+async function raiseCounterToNewest(db: Database): Promise<void> {
+  await sql`UPDATE DBStatus SET id = GREATEST(id, (SELECT COALESCE(MAX(id), 0) FROM Events))`.execute(db);
+}
+
+/**
+ * pending -> processing, for up to `most` events that are open and due, oldest first. Each is held until `leaseMs`
+ * from now, by the database's clock. An empty list does not mean an empty table: others may hold what is left.
+ */
+export async function claimEvents(db: Database, claimedBy: string, most: number, leaseMs: number): Promise<Claim[]> {
+  const { rows } = await sql<
+    { claimed: string | null }[]
+  >`CALL claim_events(${claimedBy}, ${most}, ${leaseMs})`.execute(db);
+  const claimed = JSON.parse(rows[0]![0]!.claimed ?? '[]') as [id: number, attempt: number][];
+  return claimed.map(([id, attempt]) => ({ id, attempt })).toSorted((a, b) => a.id - b.id);
+}
+
+export interface Fill extends Claim {
+  valor: string;
+}
+
+/**
+ * processing -> filled, for each claim that still holds: same consumer, same attempt, lease not over, still empty.
+ * Resolves to the ids that were filled; a missing one was a lost claim and is unchanged.
+ */
+export async function fillEvents(db: Database, claimedBy: string, fills: readonly Fill[]): Promise<Set<number>> {
+  const list = JSON.stringify(fills.map(({ id, attempt, valor }) => [id, attempt, valor]));
+  const fill = () =>
+    sql`
+      UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (
+        id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor VARCHAR(255) PATH '$[2]'
+      )) AS made
+      STRAIGHT_JOIN Events ON Events.id = made.id
+      SET Events.valor = made.valor, Events.processing = 0, Events.filled_at = NOW(3), Events.last_error = NULL
+      WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = made.attempt
+        AND Events.due_at > NOW(3)`.execute(db);
+
+  // After an unknown outcome the same statement may go again: what it filled the first time is no longer open.
+  const { numAffectedRows } = await fill().catch((error: unknown) => {
+    if (error instanceof DatabaseError && error.fault === 'unknown') return fill();
+    throw error;
+  });
+  if (Number(numAffectedRows) === fills.length) return new Set(fills.map(({ id }) => id));
+
+  const ours = await sql<{ id: number }>`
+    SELECT Events.id
+    FROM JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS made
+    STRAIGHT_JOIN Events ON Events.id = made.id
+    WHERE Events.claimed_by = ${claimedBy} AND Events.attempts = made.attempt AND Events.valor <> ''`.execute(db);
+  return new Set(ours.rows.map(({ id }) => id));
+}
+
+/**
+ * processing -> pending, untouched: due at once, and the attempt does not count. For claims that were never worked on.
+ * Returns how many were still held; the others were lost, or their lease is over, which comes to the same.
+ */
+export async function releaseEvents(db: Database, claimedBy: string, claims: readonly Claim[]): Promise<number> {
+  const list = JSON.stringify(claims.map(({ id, attempt }) => [id, attempt]));
+  const { numAffectedRows } = await sql`
+    UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS held
+    STRAIGHT_JOIN Events ON Events.id = held.id
+    SET Events.processing = 0, Events.claimed_by = NULL, Events.attempts = Events.attempts - 1, Events.due_at = NOW(3)
+    WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = held.attempt
+      AND Events.due_at > NOW(3)`.execute(db);
+  return Number(numAffectedRows);
+}
+
+export interface Failure extends Claim {
+  /** Shown to people; cut at 255 characters. */
+  reason: string;
+}
+
+export interface RetryPolicy {
+  /** After this many attempts an event is dead. */
+  maxAttempts: number;
+  /** Before the second attempt, in ms; doubled for each one after that, up to `maxDelayMs`. */
+  firstDelayMs: number;
+  maxDelayMs: number;
+}
+
+/**
+ * processing -> pending after a pause that doubles with each attempt, or -> dead (never due) when the attempts are
+ * spent. Fenced like a fill. Returns how many claims were still held.
+ */
+export async function failEvents(
+  db: Database,
+  claimedBy: string,
+  failures: readonly Failure[],
+  { maxAttempts, firstDelayMs, maxDelayMs }: RetryPolicy,
+): Promise<number> {
+  const list = JSON.stringify(failures.map(({ id, attempt, reason }) => [id, attempt, reason.slice(0, 255)]));
+  // POW would overflow its column type only past 1,000 attempts; LEAST is taken before it becomes an interval.
+  const { numAffectedRows } = await sql`
+    UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (
+      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', reason VARCHAR(255) PATH '$[2]'
+    )) AS failed
+    STRAIGHT_JOIN Events ON Events.id = failed.id
+    SET Events.processing = 0, Events.claimed_by = NULL, Events.last_error = failed.reason,
+      Events.due_at = IF(failed.attempt >= ${maxAttempts}, NULL, NOW(3) + INTERVAL
+        LEAST(${firstDelayMs} * POW(2, LEAST(failed.attempt, 40) - 1), ${maxDelayMs}) * 1000 MICROSECOND)
+    WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = failed.attempt
+      AND Events.due_at > NOW(3)`.execute(db);
+  return Number(numAffectedRows);
+}
+
+/** dead -> pending, due at once, with all its attempts before it again. Returns how many of the ids were dead. */
+export async function reviveEvents(db: Database, ids: readonly number[]): Promise<number> {
+  const { numAffectedRows } = await sql`
+    UPDATE JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
+    STRAIGHT_JOIN Events ON Events.id = chosen.id
+    SET Events.due_at = NOW(3), Events.attempts = 0, Events.processing = 0, Events.claimed_by = NULL
+    WHERE Events.due_at IS NULL AND (Events.valor IS NULL OR Events.valor = '')`.execute(db);
+  return Number(numAffectedRows);
+}
+
+/** How many events were ever created. */
+export async function countEvents(db: Database): Promise<number> {
+  const { id } = await db.selectFrom('DBStatus').select('id').executeTakeFirstOrThrow();
+  return id;
+}
+
+/** One event as a caller sees it, or undefined. An event whose lease is over is pending: anyone may claim it. */
+export async function findEvent(db: Database, id: number): Promise<EventView | undefined> {
+  const row = await db
+    .selectFrom('Events')
+    .select(['id', 'valor', 'due_at', sql<number>`processing = 1 AND due_at > NOW(3)`.as('held')])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  if (row.valor) return { id, valor: row.valor, status: 'filled' };
+  if (row.due_at === null) return { id, valor: null, status: 'dead' };
+  return { id, valor: null, status: row.held ? 'processing' : 'pending' };
+}
+
+/** Which of these events are filled or dead by now, in one query whatever their number. */
+export async function findSettledEvents(db: Database, ids: readonly number[]): Promise<SettledEvent[]> {
+  const { rows } = await sql<{ id: number; valor: string | null }>`
+    SELECT Events.id, Events.valor
+    FROM JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS waiting
+    STRAIGHT_JOIN Events ON Events.id = waiting.id
+    WHERE Events.open IS NULL`.execute(db);
+  return rows.map(({ id, valor }) => (valor ? { id, valor, status: 'filled' } : { id, valor: null, status: 'dead' }));
+}

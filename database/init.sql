@@ -1,0 +1,96 @@
+-- The only definition of the tables, and of the rules that bind clients in every language.
+-- Loads on MySQL 8.4+, 9.x and MariaDB 10.6+, with a client that knows DELIMITER; loading it again is safe and
+-- replaces the routines. Load it as the set-up account: a trigger needs SUPER, or log_bin_trust_function_creators,
+-- where the binary log is on. Inside the routines only the server's clock is read.
+SET NAMES utf8mb4;
+SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+
+-- How many events were ever created, which is also the id of the newest: ids are 1, 2, 3 … without gaps.
+CREATE TABLE IF NOT EXISTS DBStatus (
+  id        BIGINT UNSIGNED  NOT NULL,
+  singleton TINYINT UNSIGNED NOT NULL DEFAULT 1,
+  PRIMARY KEY (singleton),
+  CONSTRAINT one_row CHECK (singleton = 1)
+) ENGINE = InnoDB;
+
+CREATE TABLE IF NOT EXISTS Events (
+  id         BIGINT UNSIGNED  NOT NULL,
+  valor      VARCHAR(255)     NULL,                                  -- the word; NULL or '' until filled
+  processing TINYINT UNSIGNED NOT NULL DEFAULT 0,                    -- 1 while a consumer holds the event
+  claimed_by VARCHAR(64)      NULL,                                  -- who holds it or filled it, and
+  attempts   INT UNSIGNED     NOT NULL DEFAULT 0,                    -- by which claim: together, the fence
+  due_at     TIMESTAMP(3)     NULL DEFAULT CURRENT_TIMESTAMP(3),     -- from when on it may be claimed; NULL: never, it is dead
+  created_at TIMESTAMP(3)     NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+  filled_at  TIMESTAMP(3)     NULL,
+  last_error VARCHAR(255)     NULL,
+  open       TINYINT UNSIGNED AS (IF((valor IS NULL OR valor = '') AND due_at IS NOT NULL, 1, NULL)) VIRTUAL,
+  PRIMARY KEY (id),
+  -- Serves the claim and nothing else. Filled rows have open = NULL and leave its range, so its length is the backlog.
+  KEY claim (open, due_at, id),
+  -- 2^53 - 1: beyond it a JSON number is no longer exact.
+  CONSTRAINT exact_id CHECK (id BETWEEN 1 AND 9007199254740991)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+INSERT IGNORE INTO DBStatus (id) SELECT COALESCE(MAX(id), 0) FROM Events;
+
+DELIMITER //
+
+-- Two rules for every client, also one that knows only id, valor and processing: a word never changes, and nobody
+-- holds an event without a lease. A claim made without one is a new attempt, so that it ends every older claim's fence.
+DROP TRIGGER IF EXISTS keep_filled_and_lease //
+CREATE TRIGGER keep_filled_and_lease BEFORE UPDATE ON Events FOR EACH ROW
+BEGIN
+  IF OLD.valor <> '' THEN
+    SET NEW.valor = OLD.valor, NEW.processing = 0;
+  ELSEIF NEW.valor <> '' THEN
+    SET NEW.filled_at = COALESCE(NEW.filled_at, NOW(3));
+  ELSEIF NEW.processing = 1 AND OLD.processing = 0 AND NEW.due_at <=> OLD.due_at THEN
+    SET NEW.due_at = NOW(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = NULL;
+  END IF;
+END //
+
+-- Creates as many events as the JSON array has elements, and answers the id of the first. One round trip is one
+-- transaction, so a producer that is frozen halfway holds no lock on DBStatus. In both routines the answer is selected
+-- before COMMIT: then nothing can fail after it, and an error always means that nothing was applied.
+DROP PROCEDURE IF EXISTS create_events //
+CREATE PROCEDURE create_events(IN new_events JSON)
+BEGIN
+  DECLARE last_id BIGINT UNSIGNED;
+  DECLARE how_many INT UNSIGNED DEFAULT JSON_LENGTH(new_events);
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  UPDATE DBStatus SET id = LAST_INSERT_ID(id + how_many);
+  SET last_id = LAST_INSERT_ID();
+  INSERT INTO Events (id)
+    SELECT last_id - how_many + created.position
+    FROM JSON_TABLE(new_events, '$[*]' COLUMNS (position FOR ORDINALITY)) AS created;
+  SELECT last_id - how_many + 1 AS first_id;
+  COMMIT;
+END //
+
+-- Claims up to `most` events that are open and due, and answers [[id, attempt], …] or NULL. SKIP LOCKED passes over
+-- what another consumer is claiming at this moment. FORCE INDEX: only in index order does LIMIT also limit the locks.
+-- The rows are changed by primary key, so two consumers never wait for each other in a circle.
+DROP PROCEDURE IF EXISTS claim_events //
+CREATE PROCEDURE claim_events(IN consumer VARCHAR(64), IN most INT UNSIGNED, IN lease_ms INT UNSIGNED)
+BEGIN
+  DECLARE claimed LONGTEXT;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  SELECT JSON_ARRAYAGG(JSON_ARRAY(due.id, due.attempts + 1)) INTO claimed FROM (
+    SELECT id, attempts FROM Events FORCE INDEX (claim)
+    WHERE open = 1 AND due_at <= NOW(3)
+    ORDER BY due_at, id LIMIT most
+    FOR UPDATE SKIP LOCKED
+  ) AS due;
+  IF claimed IS NOT NULL THEN
+    UPDATE JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
+      STRAIGHT_JOIN Events ON Events.id = chosen.id
+      SET Events.processing = 1, Events.claimed_by = consumer, Events.attempts = Events.attempts + 1,
+          Events.due_at = NOW(3) + INTERVAL lease_ms * 1000 MICROSECOND;
+  END IF;
+  SELECT claimed;
+  COMMIT;
+END //
+
+DELIMITER ;

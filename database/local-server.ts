@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { findProgram } from './programs.ts';
+import { hasEnded, spawnTied, stopProcess } from './tied-process.ts';
+
+export interface LocalServerOptions {
+  /** Holds the data and the log; made when missing. Data survives a restart. */
+  directory: string;
+  port: number;
+  /** `mysqld` or `mariadbd`; default: the first that the machine has. */
+  program?: string | undefined;
+  /** Further options of the server, which win over ours. */
+  args?: string[];
+  /** Told of what takes long. */
+  say?: (line: string) => void;
+}
+
+export interface LocalServer {
+  pid: number;
+  /** The account may do everything, on this private server. */
+  url: (database?: string) => string;
+  /** Resolves when the server has ended, for whatever reason. */
+  ended: Promise<void>;
+  stop: () => Promise<void>;
+}
+
+const START_LIMIT_MS = 60_000;
+const ACCOUNTS = fileURLToPath(new URL('local-server.sql', import.meta.url));
+const run = promisify(execFile);
+
+/** A private MySQL or MariaDB on 127.0.0.1, with its commits as durable as the disk. Rejects with the end of its log. */
+export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
+  const { directory, port, say = () => {} } = options;
+  const program = options.program ?? findProgram('mysqld', 'mariadbd');
+  if (!program) throw new Error('neither mysqld nor mariadbd is on the PATH');
+  const data = join(directory, 'data');
+  const isMariaDb = (await run(program, ['--no-defaults', '--version'])).stdout.includes('MariaDB');
+  if (!existsSync(data)) {
+    say(`preparing a private ${isMariaDb ? 'MariaDB' : 'MySQL'} in ${directory} …`);
+    await initialise(program, isMariaDb, directory, data);
+  }
+  const logPath = join(directory, 'server.log');
+  const log = await open(logPath, 'w');
+  const server = spawnTied(program, [...serverArgs(directory, data, port, isMariaDb), ...(options.args ?? [])], {
+    stdio: ['ignore', log.fd, log.fd],
+  });
+  await log.close();
+  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()).once('error', () => resolve()));
+  const giveUpAt = Date.now() + START_LIMIT_MS;
+  while (!(await answers(port))) {
+    if (hasEnded(server) || Date.now() > giveUpAt) {
+      await stopProcess(server, 0);
+      const lines = (await readFile(logPath, 'utf8')).trim().split('\n').slice(-5).join('\n');
+      throw new Error(`${program} did not start on port ${port}:\n${lines}`);
+    }
+    await sleep(20);
+  }
+  return {
+    pid: server.pid!,
+    url: (database = 'messages') => `mysql://user:password@127.0.0.1:${port}/${database}`,
+    ended,
+    stop: () => stopProcess(server, 30_000),
+  };
+}
+
+/** In a folder of its own first: what an interrupted first start leaves behind is never taken for data. */
+async function initialise(program: string, isMariaDb: boolean, directory: string, data: string): Promise<void> {
+  const fresh = `${data}.new`;
+  await mkdir(directory, { recursive: true });
+  await rm(fresh, { recursive: true, force: true });
+  if (isMariaDb) {
+    const installer = findProgram('mariadb-install-db', 'mysql_install_db');
+    if (!installer) throw new Error('mariadb-install-db is missing; on Debian it needs mariadb-client-core as well');
+    const args = ['--no-defaults', ...asRoot(), `--datadir=${fresh}`, '--auth-root-authentication-method=normal'];
+    await run(installer, [...args, '--skip-test-db']);
+  } else {
+    await run(program, ['--no-defaults', ...asRoot(), '--initialize-insecure', `--datadir=${fresh}`]);
+  }
+  await rename(fresh, data);
+}
+
+function serverArgs(directory: string, data: string, port: number, isMariaDb: boolean): string[] {
+  return [
+    '--no-defaults',
+    ...asRoot(),
+    `--datadir=${data}`,
+    `--init-file=${ACCOUNTS}`,
+    '--bind-address=127.0.0.1',
+    `--port=${port}`,
+    // Relative to the data folder, for a socket's path may hold only about 100 bytes.
+    '--socket=server.sock',
+    `--pid-file=${join(directory, 'server.pid')}`,
+    '--skip-name-resolve',
+    '--max-connections=200',
+    // A commit that was answered survives the crash of the server and of the machine.
+    '--innodb-flush-log-at-trx-commit=1',
+    '--sync-binlog=1',
+    '--innodb-buffer-pool-size=256M',
+    '--performance-schema=OFF',
+    ...(isMariaDb ? [] : ['--mysqlx=OFF', '--secure-file-priv=', '--binlog-expire-logs-seconds=86400']),
+  ];
+}
+
+function asRoot(): string[] {
+  return process.getuid?.() === 0 ? ['--user=root'] : [];
+}
+
+/** Whether a server greets on this port: it speaks first, and only when it is ready for logins. */
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const settle = (ready: boolean) => {
+      socket.destroy();
+      resolve(ready);
+    };
+    socket.once('data', () => settle(true)).once('error', () => settle(false));
+    socket.setTimeout(500, () => settle(false));
+  });
+}

@@ -1,0 +1,33 @@
+import { resolve } from 'node:path';
+import { localServerSettings, readEnvironment, readSettings } from './config.ts';
+import { connectDatabase } from './connect.ts';
+import { loadSchema } from './load-schema.ts';
+import { startLocalServer } from './local-server.ts';
+import { findProgram, installPrograms } from './programs.ts';
+
+/** `npm run mysql`: the private server alone, until Ctrl-C. */
+async function main(): Promise<void> {
+  const config = readSettings(localServerSettings, readEnvironment());
+  const stopped = new Promise<void>((resolveStop) => {
+    process.once('SIGINT', () => resolveStop()).once('SIGTERM', () => resolveStop());
+  });
+  if (!config.MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd')) await installPrograms(['mariadbd'], console.log);
+  const server = await startLocalServer({
+    directory: resolve(config.DATA_DIRECTORY, 'mysql'),
+    port: config.MYSQL_PORT,
+    program: config.MYSQL_PROGRAM || undefined,
+    say: console.log,
+  });
+  const db = connectDatabase({ url: server.url(), poolSize: 1 });
+  await loadSchema(db);
+  await db.destroy();
+  console.log(`${server.url()} is ready; Ctrl-C stops it`);
+  const ended = await Promise.race([stopped, server.ended.then(() => 'ended' as const)]);
+  if (ended) throw new Error('the server ended by itself; its log is in the data directory');
+  await server.stop();
+}
+
+main().catch((error: unknown) => {
+  console.error(`mysql: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});

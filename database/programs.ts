@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+// Debian keeps servers in sbin, which is on root's PATH only; Homebrew keeps them in a prefix of its own.
+const EXTRA_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin', '/usr/local/mysql/bin'];
+
+/** The full path of the first of these programs that this machine has. */
+export function findProgram(...names: string[]): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...EXTRA_FOLDERS];
+  for (const name of names) {
+    for (const folder of folders) {
+      const path = join(folder, name);
+      if (isExecutable(path)) return path;
+    }
+  }
+  return undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What each program is called in Debian and Ubuntu. The `-core` packages bring no service that starts by itself. */
+const DEBIAN_PACKAGES = {
+  mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
+  nginx: ['nginx-core'],
+};
+
+/**
+ * Installs what is missing with apt-get, where that can be done without asking anyone: on Debian or Ubuntu, as root.
+ * Elsewhere it throws, naming the ways out.
+ */
+export async function installPrograms(
+  missing: (keyof typeof DEBIAN_PACKAGES)[],
+  say: (line: string) => void,
+): Promise<void> {
+  if (missing.length === 0) return;
+  const packages = missing.flatMap((program) => DEBIAN_PACKAGES[program]);
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    throw new Error(
+      `${missing.join(' and ')} not found. Three ways: install MySQL 8.4+ or MariaDB 10.6+, and nginx (Debian: ` +
+        `sudo apt-get install ${packages.join(' ')}; macOS: brew install mysql nginx); or set DATABASE_URL to a server ` +
+        'that runs already; or use docker compose up --build.',
+    );
+  }
+  say(`installing ${packages.join(', ')} with apt-get, once on this machine …`);
+  // RUNLEVEL=1 keeps Debian's nginx from being started as a service on port 80.
+  const install = ['install', '-y', '-q', '--no-install-recommends', ...packages];
+  if ((await aptGet(install)) !== 0) {
+    await aptGet(['update', '-q']);
+    const status = await aptGet(install);
+    if (status !== 0) throw new Error(`apt-get ${install.join(' ')} failed with status ${status}`);
+  }
+}
+
+function aptGet(args: string[]): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    spawn('env', ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get', ...args], { stdio: 'ignore' })
+      .once('error', reject)
+      .once('exit', resolve);
+  });
+}

@@ -1,0 +1,37 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { findProgram } from './programs.ts';
+
+export interface TiedProcessOptions {
+  stdio?: StdioOptions;
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+}
+
+/**
+ * Starts a program that does not outlive us. It has a process group of its own, so that Ctrl-C in a terminal reaches
+ * only us and we stop our children in order; and on Linux the kernel sends it SIGTERM if we are killed.
+ */
+export function spawnTied(command: string, args: string[], options: TiedProcessOptions = {}): ChildProcess {
+  const setpriv = findProgram('setpriv');
+  return setpriv
+    ? spawn(setpriv, ['--pdeathsig', 'TERM', command, ...args], { ...options, detached: true })
+    : spawn(command, args, { ...options, detached: true });
+}
+
+/** Asks a process to end, and after `graceMs` ends it. Resolves when it is gone. */
+export async function stopProcess(
+  child: ChildProcess,
+  graceMs: number,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  const limit = setTimeout(() => child.kill('SIGKILL'), graceMs);
+  await ended;
+  clearTimeout(limit);
+}
+
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+}
