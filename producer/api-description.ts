@@ -1,0 +1,94 @@
+import { type DescribeRouteOptions, resolver } from 'hono-openapi';
+import type { z } from 'zod';
+import {
+  createdSchema,
+  eventCountSchema,
+  eventSchema,
+  filledEventSchema,
+  newEventSchema,
+  problemSchema,
+} from './schemas.ts';
+
+/** What the OpenAPI document says of the whole. The routes add themselves. */
+export const documentation = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Event queue on MySQL',
+    version: '1.0.0',
+    description:
+      'Events are inserted into MySQL and filled by consumers. create-sync waits for that, create-async does not. ' +
+      'Errors are RFC 9457 problem documents; each answer carries an X-Request-Id.',
+    license: { name: 'MIT', identifier: 'MIT' },
+  },
+};
+
+const json = (description: string, schema: z.ZodType) => ({
+  description,
+  content: { 'application/json': { schema: resolver(schema) } },
+});
+
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: resolver(problemSchema) } },
+});
+
+const requestBody = { content: { 'application/json': { schema: resolver(newEventSchema) } } };
+
+const refusedCreates = {
+  400: problem('A parameter or the JSON is malformed'),
+  413: problem('The body is too large'),
+  415: problem('The body is not plain JSON'),
+  422: problem('The body says what is not understood'),
+  503: problem(
+    'The database cannot be used, or too much is waiting; with "outcome": "unknown" it may have been created',
+  ),
+};
+
+const databaseDown = { 503: problem('The database cannot be used now') };
+
+/** One description for each route, in the order of the README's table. */
+export const routes = {
+  count: {
+    summary: 'How many events were ever created',
+    responses: { 200: json('The count, which is also the newest id', eventCountSchema), ...databaseDown },
+  },
+  find: {
+    summary: 'One event',
+    parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string', pattern: '^[1-9][0-9]*$' } }],
+    responses: {
+      200: json('The event as it is now', eventSchema),
+      400: problem('Not an id'),
+      404: problem('No event has this id'),
+      ...databaseDown,
+    },
+  },
+  createAsync: {
+    summary: 'Create one event or many, and come back for them',
+    requestBody,
+    responses: { 202: json('Committed; Location is the first event', createdSchema), ...refusedCreates },
+  },
+  createSync: {
+    summary: 'Create one event and wait until it is filled',
+    parameters: [
+      {
+        name: 'Prefer',
+        in: 'header',
+        description: 'wait=N: for at most N seconds (RFC 7240); without it, for as long as it takes',
+        schema: { type: 'string' },
+        example: 'wait=10',
+      },
+    ],
+    requestBody,
+    responses: {
+      201: json('Filled; Location is the event', filledEventSchema),
+      202: json('Committed, but not filled within the time asked for, or the producer is shutting down', createdSchema),
+      ...refusedCreates,
+      502: problem('The event is dead: it failed as often as it may'),
+    },
+  },
+  livez: { summary: 'Whether the process runs', responses: { 200: { description: 'It does' } } },
+  readyz: {
+    summary: 'Whether requests can be served: the database answers and the producer is not shutting down',
+    responses: { 200: { description: 'They can' }, 503: problem('They cannot') },
+  },
+} satisfies Record<string, DescribeRouteOptions>;

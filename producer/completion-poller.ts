@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../database/connect.ts';
+import { findSettledEvents, type SettledEvent } from '../database/events.ts';
+
+export interface CompletionPollerOptions {
+  db: Database;
+  /** From one look at the table to the next, in ms. */
+  pollMs: number;
+  /** Told when a look failed; the next one follows all the same. */
+  onError: (error: unknown) => void;
+}
+
+export interface CompletionPoller {
+  /**
+   * Resolves when the event is filled or dead; to undefined when the caller goes away (`signal`), after `limitMs`, or
+   * when the poller stops. There is no other limit, whatever the database does meanwhile.
+   */
+  waitFor: (id: number, signal: AbortSignal, limitMs?: number) => Promise<SettledEvent | undefined>;
+  /** How many are waiting now. */
+  size: () => number;
+  /** Looks until `signal` is aborted, and then lets everybody go. */
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+/** One query per tick answers all waiting requests of this process, however many they are; none while nobody waits. */
+export function createCompletionPoller({ db, pollMs, onError }: CompletionPollerOptions): CompletionPoller {
+  const waiting = new Map<number, (event: SettledEvent | undefined) => void>();
+  let somebodyWaits = Promise.withResolvers<void>();
+  const wake = () => somebodyWaits.resolve();
+
+  async function pollRound(): Promise<number> {
+    const startedAt = performance.now();
+    try {
+      for (const event of await findSettledEvents(db, [...waiting.keys()])) waiting.get(event.id)?.(event);
+    } catch (error) {
+      onError(error);
+    }
+    return Math.max(0, pollMs - (performance.now() - startedAt));
+  }
+
+  return {
+    size: () => waiting.size,
+
+    waitFor: (id, signal, limitMs) =>
+      new Promise((resolve) => {
+        const leave = () => settle(undefined);
+        const limit = limitMs === undefined ? undefined : setTimeout(leave, limitMs);
+        const settle = (event: SettledEvent | undefined) => {
+          waiting.delete(id);
+          clearTimeout(limit);
+          signal.removeEventListener('abort', leave);
+          resolve(event);
+        };
+        waiting.set(id, settle);
+        if (signal.aborted) leave();
+        else signal.addEventListener('abort', leave);
+        wake();
+      }),
+
+    async run(signal) {
+      signal.addEventListener('abort', wake);
+      // An event that was created a moment ago is not filled yet: the first look comes after the first pause.
+      let delayMs = pollMs;
+      while (!signal.aborted) {
+        await somebodyWaits.promise;
+        await sleep(delayMs, undefined, { signal }).catch(() => {});
+        if (signal.aborted) break;
+        delayMs = await pollRound();
+        if (waiting.size > 0) continue;
+        somebodyWaits = Promise.withResolvers();
+        delayMs = pollMs;
+      }
+      signal.removeEventListener('abort', wake);
+      for (const settle of waiting.values()) settle(undefined);
+    },
+  };
+}

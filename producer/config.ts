@@ -1,0 +1,40 @@
+import {
+  databaseSettings,
+  logSettings,
+  milliseconds,
+  port,
+  readEnvironment,
+  readSettings,
+  text,
+  wholeNumber,
+} from '../database/config.ts';
+
+/** Every setting of a producer, by the environment variable that sets it. */
+export const producerSettings = {
+  ...databaseSettings,
+  PORT: port(3_000, 'Port to listen on; 0 takes a free one'),
+  HOST: text(/^\S+$/, 'address', '127.0.0.1', 'Address to listen on; 0.0.0.0 in a container'),
+  SYNC_POLL_MS: milliseconds(1, 100, 'How often the table is looked at, for all waiting create-sync requests together'),
+  CREATE_BATCH: wholeNumber(1, 10_000, 1_000, 'Most create requests that share one transaction'),
+  CREATE_QUEUE_LIMIT: wholeNumber(
+    1,
+    10_000_000,
+    50_000,
+    'Most events waiting to be inserted; a create beyond is answered 503',
+  ),
+  WAITING_LIMIT: wholeNumber(
+    1,
+    1_000_000,
+    20_000,
+    'Most create-sync requests held at once; a further one is answered 503',
+  ),
+  SHUTDOWN_GRACE_MS: milliseconds(0, 10_000, 'From SIGTERM to exit; held requests are answered 202 shortly before'),
+  ...logSettings,
+};
+
+export type ProducerConfig = ReturnType<typeof readProducerConfig>;
+
+/** Throws one error that names every setting that can't be used. */
+export function readProducerConfig(env: Record<string, string | undefined> = readEnvironment()) {
+  return readSettings(producerSettings, env);
+}

@@ -1,0 +1,82 @@
+import type { Database } from '../database/connect.ts';
+import { createEvents, type NewEvent } from '../database/events.ts';
+
+export interface CreateBatcherOptions {
+  db: Database;
+  /** Most requests that share one transaction. */
+  maxRequests: number;
+  /** Most events waiting for their transaction. */
+  maxQueued: number;
+}
+
+/** Too many creates are waiting already; nothing was created. */
+export class QueueFullError extends Error {
+  override readonly name = 'QueueFullError';
+}
+
+interface Request {
+  events: readonly NewEvent[];
+  resolve: (firstId: number) => void;
+  reject: (error: unknown) => void;
+}
+
+// One transaction carries at most this many events, so that it stays short; a single request may fill it alone.
+const MAX_EVENTS = 10_000;
+
+/**
+ * Group commit: while one transaction is under way, the creates that arrive gather for the next. When idle nothing
+ * waits. The returned function resolves to the id of the first of its events once they are committed, and its ids
+ * follow each other. It rejects as createEvents does, for every request of the failed transaction.
+ */
+export function createBatcher({ db, maxRequests, maxQueued }: CreateBatcherOptions) {
+  const queue: Request[] = [];
+  let queuedEvents = 0;
+  let running = false;
+
+  async function run(): Promise<void> {
+    while (queue.length > 0) {
+      const batch = takeBatch(queue, maxRequests);
+      const events = batch.flatMap((request) => request.events);
+      queuedEvents -= events.length;
+      await createBatch(db, batch, events);
+    }
+    running = false;
+  }
+
+  return (events: readonly NewEvent[]): Promise<number> => {
+    if (queuedEvents + events.length > maxQueued) {
+      return Promise.reject(new QueueFullError(`${queuedEvents} events are waiting to be inserted`));
+    }
+    return new Promise((resolve, reject) => {
+      queue.push({ events, resolve, reject });
+      queuedEvents += events.length;
+      if (running) return;
+      running = true;
+      // After the requests that this turn of the event loop still brings.
+      setImmediate(() => void run());
+    });
+  };
+}
+
+function takeBatch(queue: Request[], maxRequests: number): Request[] {
+  let requests = 1;
+  let events = queue[0]!.events.length;
+  while (requests < Math.min(queue.length, maxRequests)) {
+    events += queue[requests]!.events.length;
+    if (events > MAX_EVENTS) break;
+    requests++;
+  }
+  return queue.splice(0, requests);
+}
+
+async function createBatch(db: Database, batch: Request[], events: readonly NewEvent[]): Promise<void> {
+  try {
+    let nextId = await createEvents(db, events);
+    for (const request of batch) {
+      request.resolve(nextId);
+      nextId += request.events.length;
+    }
+  } catch (error) {
+    for (const request of batch) request.reject(error);
+  }
+}

@@ -1,0 +1,70 @@
+import { checkDatabase } from '../database/check-database.ts';
+import { connectDatabase } from '../database/connect.ts';
+import { countEvents, findEvent } from '../database/events.ts';
+import { createApp } from './app.ts';
+import { createCompletionPoller } from './completion-poller.ts';
+import { readProducerConfig } from './config.ts';
+import { createBatcher } from './create-batcher.ts';
+import { createLogger } from './request-log.ts';
+import { closeServer, listen, portOf } from './server.ts';
+
+// Held requests are let go this long before the grace ends, so that their answers still get out.
+const ANSWER_MS = 1_000;
+
+async function main(): Promise<void> {
+  const config = readProducerConfig();
+  const log = createLogger(config);
+  const shutdown = new AbortController();
+  const stopSignal = new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(name, () => {
+        resolve(name);
+        process.once(name, () => process.exit(1)); // a second one means now
+      });
+    }
+  });
+
+  const db = connectDatabase({
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
+    onAvailability: (available, error) =>
+      available ? log.info('database is back') : log.warn({ reason: error?.message }, 'database lost, trying again'),
+  });
+  const poller = createCompletionPoller({
+    db,
+    pollMs: config.SYNC_POLL_MS,
+    onError: (error) => log.debug({ err: error }, 'could not look for filled events'),
+  });
+  const pollerStop = new AbortController();
+  const polling = poller.run(pollerStop.signal);
+
+  const app = createApp({
+    createEvents: createBatcher({ db, maxRequests: config.CREATE_BATCH, maxQueued: config.CREATE_QUEUE_LIMIT }),
+    waitFor: poller.waitFor,
+    canWait: () => poller.size() < config.WAITING_LIMIT,
+    countEvents: () => countEvents(db),
+    findEvent: (id) => findEvent(db, id),
+    isDraining: () => shutdown.signal.aborted,
+    log,
+  });
+  const server = await listen(app, config.PORT, config.HOST);
+  log.info(`listening on http://${config.HOST}:${portOf(server)}`);
+  const checked = checkDatabase(db, shutdown.signal);
+
+  const why = await Promise.race([stopSignal, checked.then(() => stopSignal)]);
+  log.info(`${why}: answering what is under way`);
+  shutdown.abort();
+  setTimeout(() => pollerStop.abort(), Math.max(0, config.SHUTDOWN_GRACE_MS - ANSWER_MS)).unref();
+  await closeServer(server, config.SHUTDOWN_GRACE_MS);
+  pollerStop.abort();
+  await polling;
+  await db.destroy();
+  log.info('stopped');
+  log.flush();
+}
+
+main().catch((error: unknown) => {
+  console.error(`producer: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,11 @@
+/**
+ * The seconds of `Prefer: wait=N` (RFC 7240, 4.3), or undefined. What is malformed is ignored, as section 2 asks; of
+ * several, the first counts.
+ */
+export function preferredWait(header: string | undefined): number | undefined {
+  for (const preference of header?.split(',') ?? []) {
+    const wait = /^\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(;|$)/i.exec(preference);
+    if (wait) return Number(wait[1]);
+  }
+  return undefined;
+}

@@ -1,0 +1,61 @@
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { DatabaseError } from '../database/database-error.ts';
+import { QueueFullError } from './create-batcher.ts';
+
+export interface ProblemOptions {
+  status: ContentfulStatusCode;
+  /** The status in words: with the type `about:blank` that is what a title is (RFC 9457, 4.2.1). */
+  title: string;
+  /** For the person who sent the request. Nothing internal. */
+  detail: string;
+  headers?: Record<string, string>;
+  /** Further members of the document. */
+  members?: Record<string, unknown>;
+}
+
+/** A request that ends in an RFC 9457 document; thrown anywhere in a handler. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly options: ProblemOptions;
+
+  constructor(options: ProblemOptions) {
+    super(options.detail);
+    this.options = options;
+  }
+}
+
+/** 400, with what would have been accepted. */
+export function badRequest(detail: string): Problem {
+  return new Problem({ status: 400, title: 'Bad Request', detail });
+}
+
+/** 503 for what passes by itself: the caller may come again in a second. */
+export function unavailable(detail: string, members: Record<string, unknown> = {}): Problem {
+  const headers = { 'Retry-After': '1' };
+  return new Problem({ status: 503, title: 'Service Unavailable', detail, headers, members });
+}
+
+/** What a caller is told of an error. What it was is in the log, under the same request id. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof QueueFullError) return unavailable('Too many creates are waiting. Nothing was created.');
+  if (error instanceof DatabaseError) {
+    return error.fault === 'unknown'
+      ? unavailable('Contact with the database was lost. The event may or may not have been created.', {
+          outcome: 'unknown',
+        })
+      : unavailable('The database cannot be used now. Nothing was changed.');
+  }
+  return new Problem({
+    status: 500,
+    title: 'Internal Server Error',
+    detail: 'This is a fault of the server. Its log has more under the requestId.',
+  });
+}
+
+export function sendProblem(c: Context, { options }: Problem): Response {
+  const { status, title, detail, headers = {}, members = {} } = options;
+  const document = { type: 'about:blank', title, status, detail, requestId: c.get('requestId'), ...members };
+  return c.body(JSON.stringify(document), status, { ...headers, 'Content-Type': 'application/problem+json' });
+}

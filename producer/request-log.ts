@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import type { MiddlewareHandler } from 'hono';
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
+import pretty from 'pino-pretty';
+import type { ProducerConfig } from './config.ts';
+
+export interface RequestVariables {
+  Variables: { requestId: string };
+}
+
+/** JSON lines, written some at a time off the event loop's path; in a terminal, one short line a request. */
+export function createLogger({ LOG_LEVEL, LOG_FORMAT }: ProducerConfig): Logger {
+  const isPretty = LOG_FORMAT === 'pretty' || (LOG_FORMAT === 'auto' && process.stdout.isTTY);
+  return pino(
+    { level: LOG_LEVEL, base: { part: 'producer' }, timestamp: stdTimeFunctions.isoTime },
+    isPretty ? forPeople() : forMachines(),
+  );
+}
+
+function forMachines(): DestinationStream {
+  return pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 });
+}
+
+function forPeople(): DestinationStream {
+  return pretty({
+    translateTime: 'SYS:HH:MM:ss',
+    ignore: 'pid,hostname,part,level,requestId,method,path,status,ms',
+    messageFormat: '{if method}{method} {path} {status} {ms} ms {end}{msg}',
+    hideObject: false,
+  });
+}
+
+/** Gives each request an id (nginx's, or a new one), answers it as X-Request-Id, and logs one line when it is answered. */
+export function logRequests(log: Logger): MiddlewareHandler<RequestVariables> {
+  return async (c, next) => {
+    const startedAt = performance.now();
+    const requestId = acceptRequestId(c.req.header('x-request-id'));
+    c.set('requestId', requestId);
+    await next();
+    c.header('X-Request-Id', requestId);
+    const { method, path } = c.req;
+    const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+    log.info({ requestId, method, path, status: c.res.status, ms });
+  };
+}
+
+/** A caller's id goes into logs and headers, so only a harmless one is taken over. */
+function acceptRequestId(given: string | undefined): string {
+  return given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+}
