@@ -1,0 +1,85 @@
+import type { Database } from '../database/connect.ts';
+import {
+  type Claim,
+  type Failure,
+  type Fill,
+  failEvents,
+  fillEvents,
+  type RetryPolicy,
+  releaseEvents,
+} from '../database/events.ts';
+import type { MakeValues, Outcome } from './make-values.ts';
+import type { Report } from './report.ts';
+
+/** Events claimed together. `claimedBy` is unlike that of any other claim, so that with the attempt it fences them. */
+export interface Batch {
+  claimedBy: string;
+  claims: readonly Claim[];
+  /** By performance.now(). */
+  claimedAt: number;
+}
+
+export interface BatchDeps {
+  db: Database;
+  makeValues: MakeValues;
+  retry: RetryPolicy;
+  report: Report;
+}
+
+/**
+ * Has the values made and writes down what became of each event. Resolves to how many the source served. Rejects with
+ * the source's error when it is out of order; the events are then given back.
+ */
+export async function workBatch(deps: BatchDeps, batch: Batch, signal: AbortSignal): Promise<number> {
+  const { makeValues, report } = deps;
+  let outcomes: Outcome[];
+  try {
+    outcomes = await makeValues(batch.claims, signal);
+  } catch (error) {
+    await release(deps, batch, batch.claims, signal.aborted ? 'shutting down' : 'no values');
+    throw error;
+  }
+  try {
+    await settle(deps, batch, outcomes);
+  } catch (error) {
+    // Whatever was not written down is claimed again when its lease is over.
+    report.trouble(`${batch.claims.length} events are left to their lease`, error);
+  }
+  return outcomes.length;
+}
+
+async function settle(deps: BatchDeps, batch: Batch, outcomes: readonly Outcome[]): Promise<void> {
+  const { db, retry, report } = deps;
+  const { claimedBy, claims, claimedAt } = batch;
+  const fills: Fill[] = [];
+  const failures: Failure[] = [];
+  for (const [index, outcome] of outcomes.entries()) {
+    if ('valor' in outcome) fills.push({ ...claims[index]!, valor: outcome.valor });
+    else failures.push({ ...claims[index]!, reason: outcome.failure });
+  }
+  if (fills.length > 0) {
+    const filled = await fillEvents(db, claimedBy, fills);
+    const done = filled.size === fills.length ? fills : fills.filter(({ id }) => filled.has(id));
+    report.filled(done, fills.length - done.length, Math.round(performance.now() - claimedAt));
+  }
+  if (failures.length > 0) {
+    await failEvents(db, claimedBy, failures, retry);
+    report.failed(failures);
+  }
+  if (outcomes.length < claims.length) {
+    await release(deps, batch, claims.slice(outcomes.length), 'fewer values than events');
+  }
+}
+
+async function release(
+  { db, report }: BatchDeps,
+  { claimedBy }: Batch,
+  claims: readonly Claim[],
+  why: string,
+): Promise<void> {
+  try {
+    report.released(await releaseEvents(db, claimedBy, claims), why);
+  } catch (error) {
+    report.trouble(`${claims.length} events could not be given back and are left to their lease`, error);
+  }
+}

@@ -1,0 +1,102 @@
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import {
+  databaseSettings,
+  flag,
+  logSettings,
+  milliseconds,
+  readEnvironment,
+  readSettings,
+  type SettingMeta,
+  text,
+  url,
+  wholeNumber,
+} from '../database/config.ts';
+
+const MACHINE = hostname()
+  .replaceAll(/[^\w.-]/g, '-')
+  .slice(0, 32);
+
+/** Every setting of a consumer, by the environment variable that sets it. Each is an option in a terminal as well. */
+export const consumerSettings = {
+  CONSUMER_NAME: text(
+    /^[\w.-]{1,32}$/,
+    'letters, digits, _ . -, at most 32',
+    MACHINE,
+    'Who claims, in claimed_by and in the log',
+  ),
+  CONSUMER_BATCH: wholeNumber(1, 10_000, 500, 'Most events in one claim; large batches make a drain fast'),
+  CONSUMER_CONCURRENCY: wholeNumber(1, 100, 2, 'Batches in hand at once: one is claimed while another is filled'),
+  CONSUMER_POLL_MS: milliseconds(1, 100, 'Sleep when nothing was due; while there is work there is none'),
+  CONSUMER_ONCE: flag('Work until nothing is due, then exit'),
+  CONSUMER_QUIET: flag('In a terminal: no line per event, only what goes wrong'),
+  CONSUMER_VERBOSE: flag('In a terminal: a line for each event, however many there are'),
+  WORD_SERVICE_URL: url(
+    /^https?$/,
+    'http://127.0.0.1:3900/api',
+    'http://127.0.0.1:3900/api',
+    'Where words come from, asked with ?language=pt-br&words=N',
+  ),
+  WORD_ATTEMPT_MS: milliseconds(1, 5_000, 'For one call of the word service'),
+  WORD_TOTAL_MS: milliseconds(1, 20_000, 'For one batch of words with all retries; at most two thirds of LEASE_MS'),
+  WORD_RETRIES: wholeNumber(0, 100, 3, 'How often a call that failed in passing is repeated'),
+  LEASE_MS: milliseconds(
+    100,
+    30_000,
+    'How long a claim holds; after it, the events of a consumer that died are claimed again',
+  ),
+  MAX_ATTEMPTS: wholeNumber(1, 1_000_000, 5, 'An event whose attempts failed this often is dead'),
+  RETRY_DELAY_MS: milliseconds(1, 10_000, 'Before the second attempt of an event; doubles each time'),
+  RETRY_DELAY_MAX_MS: milliseconds(1, 600_000, 'The longest such pause'),
+  SHUTDOWN_GRACE_MS: milliseconds(0, 10_000, 'From SIGTERM to exit; what is not filled shortly before is given back'),
+  ...databaseSettings,
+  ...logSettings,
+};
+
+type Variable = keyof typeof consumerSettings;
+const VARIABLES = Object.keys(consumerSettings) as Variable[];
+
+export type ConsumerConfig = ReturnType<typeof readConsumerConfig>;
+
+/** Options win over the environment. Throws one error that names everything that can't be used. */
+export function readConsumerConfig(args: string[], env: Record<string, string | undefined> = readEnvironment()) {
+  const options = Object.fromEntries(VARIABLES.map((name) => [optionName(name), { type: optionType(name) }]));
+  const { values } = parseArgs({ args, options });
+  const given = VARIABLES.map((name) => [name, values[optionName(name)]?.toString() ?? env[name]]);
+  const config = readSettings(consumerSettings, Object.fromEntries(given));
+  // A word that comes after the lease is over would be thrown away.
+  return { ...config, WORD_TOTAL_MS: Math.min(config.WORD_TOTAL_MS, Math.floor((config.LEASE_MS * 2) / 3)) };
+}
+
+/** `--batch` is CONSUMER_BATCH, `--lease-ms` is LEASE_MS. */
+export function optionName(variable: string): string {
+  return variable
+    .replace(/^CONSUMER_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
+}
+
+function optionType(variable: Variable): 'boolean' | 'string' {
+  return settingMeta(variable).accepts === 'true or false' ? 'boolean' : 'string';
+}
+
+function settingMeta(variable: Variable): SettingMeta {
+  return consumerSettings[variable].meta() as unknown as SettingMeta;
+}
+
+export function helpText(): string {
+  const lines = VARIABLES.map((name) => {
+    const { accepts, fallback, why } = settingMeta(name);
+    const option = `--${optionName(name)}${optionType(name) === 'boolean' ? '' : ' …'}`;
+    return `  ${option.padEnd(26)}${why}\n${' '.repeat(28)}${name}: ${accepts}${fallback ? `; default ${fallback}` : ''}`;
+  });
+  return `Usage: npm run consumer -- [options]
+
+Claims events and fills each with a word from the word service, until it is told to stop: Ctrl-C finishes
+what is in hand, a second Ctrl-C exits now. Start as many as you like, on any machine that reaches MySQL.
+Each option can be given as an environment variable instead; the option wins.
+
+${lines.join('\n')}
+  --help                    This text
+`;
+}

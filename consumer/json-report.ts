@@ -1,0 +1,25 @@
+import { pino, stdTimeFunctions } from 'pino';
+import { messageOf, type Report } from './report.ts';
+
+/** JSON lines: one per batch, and one for whatever happens beside. */
+export function createJsonReport(level: string, consumer: string): Report {
+  const destination = pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 });
+  const log = pino({ level, base: { part: 'consumer', consumer }, timestamp: stdTimeFunctions.isoTime }, destination);
+  return {
+    filled: (fills, lost, ms) =>
+      log.info({ filled: fills.length, lost, ms, first: fills[0]?.id, last: fills.at(-1)?.id }, 'filled'),
+    failed: (failures) =>
+      log.warn(
+        { failed: failures.length, ids: failures.map(({ id }) => id), reason: failures[0]?.reason },
+        'attempts failed',
+      ),
+    released: (events, why) => log.info({ released: events, why }, 'given back'),
+    sourceDown: (error) => log.warn({ reason: messageOf(error) }, 'word service down, nothing is claimed'),
+    sourceBack: () => log.info('word service is back'),
+    databaseLost: (error) => log.warn({ reason: messageOf(error) }, 'database lost, trying again'),
+    databaseBack: () => log.info('database is back'),
+    trouble: (what, error) => log.error({ err: error }, what),
+    note: (line) => log.info(line),
+    flush: () => destination.flushSync(),
+  };
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { checkDatabase } from '../database/check-database.ts';
+import { connectDatabase } from '../database/connect.ts';
+import { type ConsumerConfig, helpText, readConsumerConfig } from './config.ts';
+import { createJsonReport } from './json-report.ts';
+import type { Report } from './report.ts';
+import { createTerminalReport } from './terminal-report.ts';
+import { createWordSource } from './word-service.ts';
+import { runWorker } from './worker.ts';
+
+// What is still in hand is given back this long before the grace ends.
+const GIVE_BACK_MS = 2_000;
+
+async function main(args: string[]): Promise<void> {
+  if (args.includes('--help')) {
+    process.stdout.write(helpText());
+    return;
+  }
+  const config = readConsumerConfig(args);
+  const report = createReport(config);
+  const { stop, giveUp } = listenForSignals(config.SHUTDOWN_GRACE_MS, report);
+  const db = connectDatabase({
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
+    // Past the lease a fill is refused anyway, so it is tried for that long.
+    patienceMs: config.LEASE_MS,
+    signal: stop,
+    onAvailability: (available, error) => (available ? report.databaseBack() : report.databaseLost(error)),
+  });
+  await checkDatabase(db, stop);
+  report.note(`filling events as ${config.CONSUMER_NAME}`);
+  await runWorker(
+    {
+      db,
+      report,
+      makeValues: createWordSource({
+        url: config.WORD_SERVICE_URL,
+        attemptMs: config.WORD_ATTEMPT_MS,
+        totalMs: config.WORD_TOTAL_MS,
+        retries: config.WORD_RETRIES,
+      }),
+      retry: {
+        maxAttempts: config.MAX_ATTEMPTS,
+        firstDelayMs: config.RETRY_DELAY_MS,
+        maxDelayMs: config.RETRY_DELAY_MAX_MS,
+      },
+      // Names may repeat, also after a restart; what is claimed under one process's name must never be another's.
+      consumer: `${config.CONSUMER_NAME}.${process.pid}.${randomBytes(3).toString('hex')}`,
+      batch: config.CONSUMER_BATCH,
+      concurrency: config.CONSUMER_CONCURRENCY,
+      pollMs: config.CONSUMER_POLL_MS,
+      leaseMs: config.LEASE_MS,
+      once: config.CONSUMER_ONCE,
+    },
+    stop,
+    giveUp,
+  );
+  await db.destroy();
+  report.note('stopped');
+  report.flush();
+  process.exit(0);
+}
+
+function createReport(config: ConsumerConfig): Report {
+  const isPretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
+  if (!isPretty) return createJsonReport(config.LOG_LEVEL, config.CONSUMER_NAME);
+  return createTerminalReport({
+    quiet: config.CONSUMER_QUIET,
+    verbose: config.CONSUMER_VERBOSE,
+    write: (line) => process.stdout.write(`${line}\n`),
+  });
+}
+
+/** The first SIGINT or SIGTERM stops claiming, and giving up follows before the grace ends; a second one means now. */
+function listenForSignals(graceMs: number, report: Report): { stop: AbortSignal; giveUp: AbortSignal } {
+  const stop = new AbortController();
+  const giveUp = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(1);
+    report.note(`${name}: finishing what is in hand`);
+    stop.abort();
+    setTimeout(() => giveUp.abort(), Math.max(0, graceMs - GIVE_BACK_MS)).unref();
+    setTimeout(() => process.exit(0), graceMs).unref();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return { stop: stop.signal, giveUp: giveUp.signal };
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(`consumer: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+});

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { claimEvents } from '../database/events.ts';
+import { type Batch, type BatchDeps, workBatch } from './batch.ts';
+import { createOutage, type Outage } from './outage.ts';
+
+export interface WorkerDeps extends BatchDeps {
+  /** Unlike that of any other process; the first part of `claimed_by`. */
+  consumer: string;
+  /** Most events in one claim. */
+  batch: number;
+  /** Most batches in hand at once. */
+  concurrency: number;
+  /** Sleep after a claim that found nothing. */
+  pollMs: number;
+  leaseMs: number;
+  /** End when nothing is due. */
+  once: boolean;
+}
+
+/** What a worker remembers from one round to the next. */
+export interface WorkerState {
+  inHand: Set<Promise<void>>;
+  outage: Outage;
+  /** The next claim takes at most this many: a source that serves only a few at a time gets only a few. */
+  most: number;
+  claimsMade: number;
+}
+
+export function createWorkerState({ batch }: Pick<WorkerDeps, 'batch'>): WorkerState {
+  return { inHand: new Set(), outage: createOutage(), most: batch, claimsMade: 0 };
+}
+
+const AFTER_TROUBLE_MS = 1_000;
+
+/**
+ * Claims and fills until `stop` is aborted, or with `once` until nothing is due; then finishes what it holds. Once
+ * `giveUp` is aborted as well, it gives back what is not finished. Resolves when nothing is held any more.
+ */
+export async function runWorker(deps: WorkerDeps, stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
+  const state = createWorkerState(deps);
+  while (!stop.aborted) {
+    const delayMs = await workRound(deps, state, giveUp);
+    if (delayMs === 'done') break;
+    if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => {});
+  }
+  await Promise.all(state.inHand);
+}
+
+/** One claim, when there is a hand free and a source that works. Resolves to the ms until the next round. */
+export async function workRound(deps: WorkerDeps, state: WorkerState, giveUp: AbortSignal): Promise<number | 'done'> {
+  const { report, once, pollMs } = deps;
+  const pauseMs = state.outage.pauseMs();
+  if (pauseMs !== undefined) return pauseMs > 0 ? pauseMs : tryAgain(deps, state, giveUp);
+  if (state.inHand.size >= deps.concurrency) {
+    await Promise.race(state.inHand);
+    return 0;
+  }
+  let batch: Batch;
+  try {
+    batch = await claimBatch(deps, state);
+  } catch (error) {
+    report.trouble('could not claim', error);
+    return AFTER_TROUBLE_MS;
+  }
+  if (batch.claims.length > 0) {
+    const work = workInBackground(deps, state, batch, giveUp).finally(() => state.inHand.delete(work));
+    state.inHand.add(work);
+    return 0;
+  }
+  if (!once) return pollMs * (0.9 + Math.random() * 0.2);
+  if (state.inHand.size === 0) return 'done';
+  await Promise.race(state.inHand);
+  return 0;
+}
+
+async function claimBatch({ db, consumer, leaseMs }: WorkerDeps, state: WorkerState): Promise<Batch> {
+  const claimedBy = `${consumer}/${++state.claimsMade}`;
+  const claimedAt = performance.now();
+  return { claimedBy, claims: await claimEvents(db, claimedBy, state.most, leaseMs), claimedAt };
+}
+
+async function workInBackground(
+  deps: WorkerDeps,
+  state: WorkerState,
+  batch: Batch,
+  giveUp: AbortSignal,
+): Promise<void> {
+  try {
+    const served = await workBatch(deps, batch, giveUp);
+    state.most = served < batch.claims.length ? Math.max(1, served) : Math.min(deps.batch, state.most * 2);
+    if (state.outage.end()) deps.report.sourceBack();
+  } catch (error) {
+    if (!giveUp.aborted && state.outage.begin(error)) deps.report.sourceDown(error);
+  }
+}
+
+/** While the source is out of order nothing is claimed; it is only asked, with no event at stake, if it works again. */
+async function tryAgain(
+  { makeValues, report }: WorkerDeps,
+  { outage }: WorkerState,
+  giveUp: AbortSignal,
+): Promise<number> {
+  try {
+    await makeValues([], giveUp);
+    if (outage.end()) report.sourceBack();
+  } catch (error) {
+    outage.begin(error);
+  }
+  return 0;
+}
