@@ -1,0 +1,28 @@
+import { readWordServiceConfig } from './config.ts';
+import { createWordService } from './server.ts';
+
+function main(): void {
+  const { port, host, behaviour } = readWordServiceConfig();
+  const server = createWordService(behaviour);
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    const inUse = error.code === 'EADDRINUSE';
+    fail(inUse ? `port ${port} is in use; choose another with WORD_SERVICE_PORT` : error.message);
+  });
+  server.listen(port, host, () => console.log(`words at http://${host}:${port}/api?language=pt-br&words=1`));
+  const stop = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+}
+
+function fail(message: string): never {
+  console.error(`word-service: ${message}`);
+  process.exit(1);
+}
+
+try {
+  main();
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error));
+}
