@@ -1,0 +1,148 @@
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connectDatabase } from '../database/connect.ts';
+import { loadSchema } from '../database/load-schema.ts';
+import { startLocalServer } from '../database/local-server.ts';
+import { findProgram, installPrograms } from '../database/programs.ts';
+import { HELP, readStartConfig, type StartConfig } from './config.ts';
+import { layOutNginx } from './nginx.ts';
+import { keepRunning, type ProcessPart, type RunningPart, startProcess } from './part.ts';
+import { checkPorts } from './ports.ts';
+import { lineWriter } from './terminal.ts';
+
+const say = lineWriter('start');
+/** In the order in which they were started; stopped in reverse, so that nothing loses what it still needs. */
+const running: RunningPart[] = [];
+
+async function main(): Promise<void> {
+  const config = readStartConfig(process.argv.slice(2));
+  if (config.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const stopped = listenForSignals();
+  const startedAt = Date.now();
+  await checkPorts(portsOf(config));
+  await installPrograms(missingPrograms(config), say);
+  mkdirSync(resolve(config.DATA_DIRECTORY), { recursive: true });
+  try {
+    await startAll(config);
+    if (!stopping) {
+      say(`ready after ${((Date.now() - startedAt) / 1_000).toFixed(1)} s: http://localhost:${config.NGINX_PORT}/docs`);
+      say(`try: curl -X POST localhost:${config.NGINX_PORT}/create-sync`);
+    }
+    await stopped;
+    say('stopping');
+  } finally {
+    stopping = true;
+    while (running.length > 0) await running.pop()!.stop();
+  }
+  say('stopped');
+}
+
+let stopping = false;
+
+/** Resolves at the first Ctrl-C or SIGTERM. A second one ends us at once, and the kernel ends our children. */
+function listenForSignals(): Promise<void> {
+  return new Promise((resolve) => {
+    const onSignal = () => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      resolve();
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  });
+}
+
+function portsOf(config: StartConfig): { port: number; variable: string }[] {
+  return [
+    { port: config.NGINX_PORT, variable: 'NGINX_PORT' },
+    ...config.producerPorts.map((port) => ({ port, variable: 'PRODUCER_PORTS' })),
+    ...(config.databaseUrl ? [] : [{ port: config.MYSQL_PORT, variable: 'MYSQL_PORT' }]),
+    ...(config.wordServiceUrl ? [] : [{ port: config.WORD_SERVICE_PORT, variable: 'WORD_SERVICE_PORT' }]),
+  ];
+}
+
+function missingPrograms(config: StartConfig): ('mariadbd' | 'nginx')[] {
+  const needsServer = !config.databaseUrl && !config.MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd');
+  return [...(needsServer ? ['mariadbd' as const] : []), ...(findProgram('nginx') ? [] : ['nginx' as const])];
+}
+
+async function startAll(config: StartConfig): Promise<void> {
+  const databaseUrl = config.databaseUrl ?? (await startMysql(config));
+  const wordServiceUrl = config.wordServiceUrl ?? `http://127.0.0.1:${config.WORD_SERVICE_PORT}/api`;
+  const env = {
+    ...config.environment,
+    DATABASE_URL: databaseUrl,
+    WORD_SERVICE_URL: wordServiceUrl,
+    WORD_SERVICE_PORT: String(config.WORD_SERVICE_PORT),
+    ...(process.stdout.isTTY ? { LOG_FORMAT: 'pretty', FORCE_COLOR: '1' } : {}),
+  };
+  if (!config.wordServiceUrl) {
+    await start(nodePart('word-service', env, `http://127.0.0.1:${config.WORD_SERVICE_PORT}/livez`));
+  }
+  await startProducers(config, env);
+  await start(nginxPart(config, env));
+  for (let n = 1; n <= config.CONSUMERS; n++) {
+    const name = `consumer-${n}`;
+    await start(nodePart('consumer', { ...env, CONSUMER_NAME: name }, undefined, name));
+  }
+}
+
+async function startMysql(config: StartConfig): Promise<string> {
+  const options = {
+    directory: resolve(config.DATA_DIRECTORY, 'mysql'),
+    port: config.MYSQL_PORT,
+    program: config.MYSQL_PROGRAM || undefined,
+    say,
+  };
+  let url = '';
+  const startServer = async () => {
+    const server = await startLocalServer(options);
+    url = server.url();
+    return { name: 'mysql', ...server };
+  };
+  running.push(await keepRunning(startServer, say));
+  const db = connectDatabase({ url, poolSize: 1 });
+  await loadSchema(db);
+  await db.destroy();
+  return url;
+}
+
+async function startProducers(config: StartConfig, env: ProcessPart['env']): Promise<void> {
+  const starting = config.producerPorts.map((port, index) =>
+    start(
+      nodePart('producer', { ...env, PORT: String(port) }, `http://127.0.0.1:${port}/readyz`, `producer-${index + 1}`),
+    ),
+  );
+  await Promise.all(starting);
+}
+
+function nodePart(folder: string, env: ProcessPart['env'], readyUrl?: string, name = folder): ProcessPart {
+  const main = fileURLToPath(new URL(`../${folder}/main.ts`, import.meta.url));
+  const part = { name, command: process.execPath, args: [main], env, say: lineWriter(name) };
+  return readyUrl ? { ...part, readyUrl } : part;
+}
+
+function nginxPart(config: StartConfig, env: ProcessPart['env']): ProcessPart {
+  return {
+    name: 'nginx',
+    command: findProgram('nginx')!,
+    args: layOutNginx(resolve(config.DATA_DIRECTORY, 'nginx'), config.NGINX_PORT, config.producerPorts),
+    env,
+    readyUrl: `http://127.0.0.1:${config.NGINX_PORT}/livez`,
+    say: lineWriter('nginx'),
+    stopSignal: 'SIGQUIT', // finish what is under way, then end
+  };
+}
+
+async function start(part: ProcessPart): Promise<void> {
+  if (stopping) return; // Ctrl-C before all was started
+  running.push(await keepRunning(() => startProcess(part), say));
+}
+
+main().catch((error: unknown) => {
+  console.error(`start: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});
