@@ -29,6 +29,9 @@ export interface SettledEvent {
 
 const CREATE_TRIES = 5;
 
+// Many rows are written in one statement of constant text: the list goes in as JSON and is joined to its rows. FORCE
+// INDEX (PRIMARY) there keeps the optimizer from reading the whole of a small table, and waiting for its locks, instead.
+
 /**
  * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
  * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
@@ -80,7 +83,7 @@ export async function fillEvents(db: Database, claimedBy: string, fills: readonl
       UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (
         id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor VARCHAR(255) PATH '$[2]'
       )) AS made
-      STRAIGHT_JOIN Events ON Events.id = made.id
+      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = made.id
       SET Events.valor = made.valor, Events.processing = 0, Events.filled_at = NOW(3), Events.last_error = NULL
       WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = made.attempt
         AND Events.due_at > NOW(3)`.execute(db);
@@ -95,7 +98,7 @@ export async function fillEvents(db: Database, claimedBy: string, fills: readonl
   const ours = await sql<{ id: number }>`
     SELECT Events.id
     FROM JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS made
-    STRAIGHT_JOIN Events ON Events.id = made.id
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = made.id
     WHERE Events.claimed_by = ${claimedBy} AND Events.attempts = made.attempt AND Events.valor <> ''`.execute(db);
   return new Set(ours.rows.map(({ id }) => id));
 }
@@ -108,7 +111,7 @@ export async function releaseEvents(db: Database, claimedBy: string, claims: rea
   const list = JSON.stringify(claims.map(({ id, attempt }) => [id, attempt]));
   const { numAffectedRows } = await sql`
     UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS held
-    STRAIGHT_JOIN Events ON Events.id = held.id
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = held.id
     SET Events.processing = 0, Events.claimed_by = NULL, Events.attempts = Events.attempts - 1, Events.due_at = NOW(3)
     WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = held.attempt
       AND Events.due_at > NOW(3)`.execute(db);
@@ -144,7 +147,7 @@ export async function failEvents(
     UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (
       id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', reason VARCHAR(255) PATH '$[2]'
     )) AS failed
-    STRAIGHT_JOIN Events ON Events.id = failed.id
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = failed.id
     SET Events.processing = 0, Events.claimed_by = NULL, Events.last_error = failed.reason,
       Events.due_at = IF(failed.attempt >= ${maxAttempts}, NULL, NOW(3) + INTERVAL
         LEAST(${firstDelayMs} * POW(2, LEAST(failed.attempt, 40) - 1), ${maxDelayMs}) * 1000 MICROSECOND)
@@ -157,7 +160,7 @@ export async function failEvents(
 export async function reviveEvents(db: Database, ids: readonly number[]): Promise<number> {
   const { numAffectedRows } = await sql`
     UPDATE JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
-    STRAIGHT_JOIN Events ON Events.id = chosen.id
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
     SET Events.due_at = NOW(3), Events.attempts = 0, Events.processing = 0, Events.claimed_by = NULL
     WHERE Events.due_at IS NULL AND (Events.valor IS NULL OR Events.valor = '')`.execute(db);
   return Number(numAffectedRows);
@@ -187,7 +190,7 @@ export async function findSettledEvents(db: Database, ids: readonly number[]): P
   const { rows } = await sql<{ id: number; valor: string | null }>`
     SELECT Events.id, Events.valor
     FROM JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS waiting
-    STRAIGHT_JOIN Events ON Events.id = waiting.id
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = waiting.id
     WHERE Events.open IS NULL`.execute(db);
   return rows.map(({ id, valor }) => (valor ? { id, valor, status: 'filled' } : { id, valor: null, status: 'dead' }));
 }

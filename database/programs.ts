@@ -30,6 +30,7 @@ function isExecutable(path: string): boolean {
 const DEBIAN_PACKAGES = {
   mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
   nginx: ['nginx-core'],
+  chromium: ['chromium'],
 };
 
 /**

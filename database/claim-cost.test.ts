@@ -1,0 +1,26 @@
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { createTestDatabase } from '../tests/test-database.ts';
+import { claimEvents, createEvents } from './events.ts';
+
+test('a claim reads about as many rows as it takes, however many are filled or waiting', async () => {
+  // One connection, so that the session's counters are those of the claim.
+  await using database = await createTestDatabase({ poolSize: 1 });
+  const { db } = database;
+  await createEvents(
+    db,
+    Array.from({ length: 10_000 }, () => ({})),
+  );
+  await sql`UPDATE Events SET valor = 'sim'`.execute(db);
+  await createEvents(
+    db,
+    Array.from({ length: 300 }, () => ({})),
+  );
+  const most = 20;
+
+  await sql`FLUSH STATUS`.execute(db);
+  expect(await claimEvents(db, 'a/1', most, 30_000)).toHaveLength(most);
+  const { rows } = await sql<{ Variable_name: string; Value: string }>`
+    SHOW SESSION STATUS LIKE 'Handler_read_next'`.execute(db);
+  expect(Number(rows[0]?.Value)).toBeLessThanOrEqual(2 * most);
+});

@@ -1,0 +1,270 @@
+import { sql } from 'kysely';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { createTestDatabase } from '../tests/test-database.ts';
+import {
+  claimEvents,
+  countEvents,
+  createEvents,
+  failEvents,
+  fillEvents,
+  findEvent,
+  findSettledEvents,
+  releaseEvents,
+  reviveEvents,
+} from './events.ts';
+
+const database = await createTestDatabase();
+const { db, letTimePass } = database;
+afterAll(() => database[Symbol.asyncDispose]());
+
+const LEASE_MS = 30_000;
+const RETRY = { maxAttempts: 2, firstDelayMs: 10_000, maxDelayMs: 60_000 };
+
+beforeEach(async () => {
+  await sql`DELETE FROM Events`.execute(db);
+  await sql`UPDATE DBStatus SET id = 0`.execute(db);
+});
+
+const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+
+/** Seconds from now, by the database's clock, until the event is due. */
+async function dueIn(id: number): Promise<number> {
+  const { rows } = await sql<{ s: string }>`
+    SELECT TIMESTAMPDIFF(MICROSECOND, NOW(3), due_at) / 1000000 AS s FROM Events WHERE id = ${id}`.execute(db);
+  return Number(rows[0]?.s);
+}
+
+describe('created -> pending', () => {
+  test('ids are 1, 2, 3 … without gaps, and the count is the newest id', async () => {
+    expect(await createEvents(db, [{}, {}, {}])).toBe(1);
+    expect(await createEvents(db, [{}])).toBe(4);
+    expect(await countEvents(db)).toBe(4);
+    const { rows } = await sql<{ id: number }>`SELECT id FROM Events ORDER BY id`.execute(db);
+    expect(rows.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+    expect(await findEvent(db, 4)).toEqual({ id: 4, valor: null, status: 'pending' });
+  });
+
+  test('more events than a recursive query could make are created in one call', async () => {
+    expect(
+      await createEvents(
+        db,
+        Array.from({ length: 10_000 }, () => ({})),
+      ),
+    ).toBe(1);
+    expect(await countEvents(db)).toBe(10_000);
+  });
+
+  test('an event that was never created is not found', async () => {
+    expect(await findEvent(db, 1)).toBeUndefined();
+    expect(await findEvent(db, Number.MAX_SAFE_INTEGER)).toBeUndefined();
+  });
+
+  test('a counter that stays behind the newest event is mended, and no id is given twice', async () => {
+    await createEvents(db, [{}, {}, {}]);
+    await sql`UPDATE DBStatus SET id = 1`.execute(db);
+    expect(await createEvents(db, [{}])).toBe(4);
+    expect(await countEvents(db)).toBe(4);
+  });
+});
+
+describe('pending -> processing', () => {
+  test('a claim takes the oldest due events, holds them for the lease, and numbers the attempt', async () => {
+    await createEvents(db, [{}, {}, {}]);
+    const claims = await claimEvents(db, 'a/1', 2, LEASE_MS);
+    expect(claims).toEqual([
+      { id: 1, attempt: 1 },
+      { id: 2, attempt: 1 },
+    ]);
+    expect(await row(1)).toMatchObject({ processing: 1, claimed_by: 'a/1', attempts: 1 });
+    expect(await dueIn(1)).toBeGreaterThan(25);
+    expect(await findEvent(db, 1)).toEqual({ id: 1, valor: null, status: 'processing' });
+    expect(await findEvent(db, 3)).toEqual({ id: 3, valor: null, status: 'pending' });
+  });
+
+  test('what is held is not claimed again before its lease is over', async () => {
+    await createEvents(db, [{}]);
+    await claimEvents(db, 'a/1', 10, LEASE_MS);
+    expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([]);
+  });
+
+  test('an event whose lease is over is pending again and is claimed by the same query', async () => {
+    await createEvents(db, [{}]);
+    await claimEvents(db, 'a/1', 10, LEASE_MS);
+    await letTimePass();
+    expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
+    expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([{ id: 1, attempt: 2 }]);
+  });
+
+  test('nothing due is an empty list', async () => {
+    expect(await claimEvents(db, 'a/1', 10, LEASE_MS)).toEqual([]);
+  });
+});
+
+describe('processing -> filled', () => {
+  test('a fill writes the word and when, and the row leaves the range of the claim', async () => {
+    await createEvents(db, [{}]);
+    await claimEvents(db, 'a/1', 1, LEASE_MS);
+    expect(await fillEvents(db, 'a/1', [{ id: 1, attempt: 1, valor: 'coração' }])).toEqual(new Set([1]));
+    expect(await row(1)).toMatchObject({ valor: 'coração', processing: 0, claimed_by: 'a/1', open: null });
+    expect((await row(1)).filled_at).toBeInstanceOf(Date);
+    expect(await findEvent(db, 1)).toEqual({ id: 1, valor: 'coração', status: 'filled' });
+  });
+
+  test('any word arrives letter by letter', async () => {
+    const words = ['maçã', `it's`, 'a"b', 'back\\slash', '\n', '🦆', '%_', '$[0]'];
+    await createEvents(
+      db,
+      words.map(() => ({})),
+    );
+    const claims = await claimEvents(db, 'a/1', words.length, LEASE_MS);
+    const fills = claims.map((claim, index) => ({ ...claim, valor: words[index]! }));
+    expect((await fillEvents(db, 'a/1', fills)).size).toBe(words.length);
+    expect((await findSettledEvents(db, [1, 2, 3, 4, 5, 6, 7, 8])).map(({ valor }) => valor)).toEqual(words);
+  });
+
+  test('the same fill sent again changes nothing and still counts as done', async () => {
+    await createEvents(db, [{}]);
+    await claimEvents(db, 'a/1', 1, LEASE_MS);
+    const fills = [{ id: 1, attempt: 1, valor: 'pão' }];
+    await fillEvents(db, 'a/1', fills);
+    expect(await fillEvents(db, 'a/1', fills)).toEqual(new Set([1]));
+  });
+
+  test.each([
+    ['of another consumer', 'b/1', { id: 1, attempt: 1 }],
+    ['of an earlier attempt', 'a/1', { id: 1, attempt: 0 }],
+    ['of an event that does not exist', 'a/1', { id: 99, attempt: 1 }],
+  ])('a fill %s changes nothing', async (_, claimedBy, claim) => {
+    await createEvents(db, [{}]);
+    await claimEvents(db, 'a/1', 1, LEASE_MS);
+    expect(await fillEvents(db, claimedBy, [{ ...claim, valor: 'não' }])).toEqual(new Set());
+    expect(await findEvent(db, 1)).toMatchObject({ valor: null, status: 'processing' });
+  });
+
+  test('a fill whose lease is over changes nothing, even if nobody else has claimed the event', async () => {
+    await createEvents(db, [{}]);
+    await claimEvents(db, 'a/1', 1, LEASE_MS);
+    await letTimePass();
+    expect(await fillEvents(db, 'a/1', [{ id: 1, attempt: 1, valor: 'tarde' }])).toEqual(new Set());
+  });
+
+  test('of a batch, only the claims that still hold are filled', async () => {
+    await createEvents(db, [{}, {}]);
+    const claims = await claimEvents(db, 'a/1', 2, LEASE_MS);
+    await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 SECOND WHERE id = 1`.execute(db);
+    await claimEvents(db, 'b/1', 1, LEASE_MS);
+    const filled = await fillEvents(
+      db,
+      'a/1',
+      claims.map((claim) => ({ ...claim, valor: 'sol' })),
+    );
+    expect(filled).toEqual(new Set([2]));
+    expect(await findEvent(db, 1)).toMatchObject({ valor: null });
+  });
+});
+
+describe('processing -> pending', () => {
+  test('an event that is given back is due at once and its attempt does not count', async () => {
+    await createEvents(db, [{}]);
+    const claims = await claimEvents(db, 'a/1', 1, LEASE_MS);
+    expect(await releaseEvents(db, 'a/1', claims)).toBe(1);
+    expect(await row(1)).toMatchObject({ processing: 0, claimed_by: null, attempts: 0 });
+    expect(await claimEvents(db, 'b/1', 1, LEASE_MS)).toEqual([{ id: 1, attempt: 1 }]);
+  });
+
+  test('only the holder can give an event back', async () => {
+    await createEvents(db, [{}]);
+    const claims = await claimEvents(db, 'a/1', 1, LEASE_MS);
+    expect(await releaseEvents(db, 'b/1', claims)).toBe(0);
+    expect(await findEvent(db, 1)).toMatchObject({ status: 'processing' });
+  });
+
+  test('a failed attempt waits before the next one, twice as long each time, up to the limit', async () => {
+    await createEvents(db, [{}]);
+    const patient = { ...RETRY, maxAttempts: 10 };
+    const waits: number[] = [];
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      const claims = await claimEvents(db, 'a/1', 1, LEASE_MS);
+      await failEvents(
+        db,
+        'a/1',
+        claims.map((claim) => ({ ...claim, reason: 'sem palavra' })),
+        patient,
+      );
+      waits.push(Math.round(await dueIn(1)));
+      expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
+      await letTimePass();
+    }
+    expect(waits).toEqual([10, 20, 40, 60]);
+    expect(await row(1)).toMatchObject({ attempts: 4, last_error: 'sem palavra' });
+  });
+});
+
+describe('processing -> dead -> pending', () => {
+  async function killEvent(): Promise<void> {
+    await createEvents(db, [{}]);
+    for (let attempt = 1; attempt <= RETRY.maxAttempts; attempt++) {
+      await letTimePass();
+      await claimEvents(db, 'a/1', 1, LEASE_MS);
+      await failEvents(db, 'a/1', [{ id: 1, attempt, reason: 'x'.repeat(300) }], RETRY);
+    }
+  }
+
+  test('an event whose attempts are spent is dead: kept, shown, and never claimed', async () => {
+    await killEvent();
+    expect(await findEvent(db, 1)).toEqual({ id: 1, valor: null, status: 'dead' });
+    expect(await findSettledEvents(db, [1])).toEqual([{ id: 1, valor: null, status: 'dead' }]);
+    expect((await row(1)).last_error).toHaveLength(255);
+    await letTimePass();
+    expect(await claimEvents(db, 'a/1', 1, LEASE_MS)).toEqual([]);
+  });
+
+  test('a revived event has all its attempts before it again; others are not touched', async () => {
+    await killEvent();
+    await createEvents(db, [{}]);
+    expect(await reviveEvents(db, [1, 2, 99])).toBe(1);
+    expect(await row(1)).toMatchObject({ attempts: 0, processing: 0 });
+    expect(await claimEvents(db, 'a/1', 10, LEASE_MS)).toHaveLength(2);
+  });
+});
+
+describe('rules that bind clients in every language', () => {
+  test('a filled word never changes, whoever tries', async () => {
+    await createEvents(db, [{}]);
+    await sql`UPDATE Events SET valor = 'mar', processing = 0 WHERE id = 1`.execute(db);
+    await sql`UPDATE Events SET valor = 'terra', processing = 1 WHERE id = 1`.execute(db);
+    await sql`UPDATE Events SET valor = NULL WHERE id = 1`.execute(db);
+    expect(await row(1)).toMatchObject({ valor: 'mar', processing: 0 });
+    expect((await row(1)).filled_at).toBeInstanceOf(Date);
+  });
+
+  test('a claim without a lease gets one of 60 s, and ends every older claim', async () => {
+    await createEvents(db, [{}]);
+    const claims = await claimEvents(db, 'a/1', 1, LEASE_MS);
+    await sql`UPDATE Events SET processing = 0 WHERE id = 1`.execute(db);
+    await sql`UPDATE Events SET processing = 1 WHERE id = 1`.execute(db);
+    expect(Math.round(await dueIn(1))).toBe(60);
+    expect(await row(1)).toMatchObject({ claimed_by: null, attempts: 2 });
+    const late = claims.map((claim) => ({ ...claim, valor: 'tarde' }));
+    expect(await fillEvents(db, 'a/1', late)).toEqual(new Set());
+  });
+
+  test('an empty word counts as none', async () => {
+    await createEvents(db, [{}]);
+    await sql`UPDATE Events SET valor = '' WHERE id = 1`.execute(db);
+    expect(await findEvent(db, 1)).toMatchObject({ valor: null, status: 'pending' });
+    expect(await claimEvents(db, 'a/1', 1, LEASE_MS)).toHaveLength(1);
+  });
+
+  test('an id that JSON could not carry exactly is refused by the table', async () => {
+    await expect(sql`INSERT INTO Events (id) VALUES (9007199254740992)`.execute(db)).rejects.toThrow(/exact_id/);
+  });
+});
+
+test('of many ids, only those that nobody works on any more are reported as settled', async () => {
+  await createEvents(db, [{}, {}, {}]);
+  await claimEvents(db, 'a/1', 1, LEASE_MS);
+  await fillEvents(db, 'a/1', [{ id: 1, attempt: 1, valor: 'rio' }]);
+  expect(await findSettledEvents(db, [1, 2, 3, 77])).toEqual([{ id: 1, valor: 'rio', status: 'filled' }]);
+  expect(await findSettledEvents(db, [])).toEqual([]);
+});

@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import { inject } from 'vitest';
+import { connectDatabase, type Database, type DatabaseOptions } from '../database/connect.ts';
+import { loadSchema } from '../database/load-schema.ts';
+
+export interface TestDatabase extends AsyncDisposable {
+  db: Database;
+  url: string;
+  /** A further pool on the same database. */
+  connect: (options?: Partial<DatabaseOptions>) => Database;
+  /** Makes everything that is held or waiting due, as if its time had come. */
+  letTimePass: () => Promise<void>;
+}
+
+/** An empty database with the schema, on the server that the test run shares; dropped at the end of its scope. */
+export async function createTestDatabase(options: Partial<DatabaseOptions> = {}): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const server = connectDatabase({ url: `${inject('serverUrl')}mysql`, poolSize: 1 });
+  await sql.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`).execute(server);
+  const url = `${inject('serverUrl')}${name}`;
+  const pools: Database[] = [];
+  const connect = (more: Partial<DatabaseOptions> = {}) => {
+    const pool = connectDatabase({ url, ...options, ...more });
+    pools.push(pool);
+    return pool;
+  };
+  const db = connect();
+  await loadSchema(db);
+  return {
+    db,
+    url,
+    connect,
+    letTimePass: async () => {
+      await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 SECOND WHERE open = 1`.execute(db);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const pool of pools) await pool.destroy();
+      await sql.raw(`DROP DATABASE ${name}`).execute(server);
+      await server.destroy();
+    },
+  };
+}

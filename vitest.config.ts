@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{database,producer,consumer,word-service,start,tests}/**/*.test.ts'],
+    globalSetup: ['tests/database-server.ts'],
+    // Real servers and real processes on two cores: how long a step takes is not what is tested.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
