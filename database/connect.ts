@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type CompiledQuery,
   type Dialect,
@@ -11,11 +10,12 @@ import {
 } from 'kysely';
 import { createPool, type QueryResult as DriverResult, type Pool, type PoolConnection } from 'mysql2';
 import { DatabaseError } from './database-error.ts';
+import { createPatience, type PatienceOptions } from './patience.ts';
 import type { Schema } from './schema.ts';
 
 export type Database = Kysely<Schema>;
 
-export interface DatabaseOptions {
+export interface DatabaseOptions extends PatienceOptions {
   /** `mysql://user:password@host:port/database` */
   url: string;
   /** Most connections open at once. Default 10. */
@@ -26,12 +26,6 @@ export interface DatabaseOptions {
   connectTimeoutMs?: number;
   /** For one statement to be answered; then its connection is destroyed and its outcome is unknown. Default 10,000. */
   statementTimeoutMs?: number;
-  /** How long one statement goes on trying while no server can take it. Default 3,000. */
-  patienceMs?: number;
-  /** Called once when contact is lost and once when it is back, not for each failed try. */
-  onAvailability?: (available: boolean, error?: DatabaseError) => void;
-  /** Once aborted, nothing is tried a second time. */
-  signal?: AbortSignal;
 }
 
 type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>;
@@ -44,8 +38,6 @@ const SESSION = [
   `SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
     time_zone = '+00:00', innodb_lock_wait_timeout = 5, wait_timeout = 28800`,
 ];
-
-const TRIES_AFTER_ROLLBACK = 5;
 
 /**
  * A Kysely on a pool that keeps time limits, drops connections that can no longer serve, and retries what was
@@ -77,10 +69,11 @@ function createDriver(options: DatabaseOptions): Driver {
     timezone: 'Z',
     supportBigNumbers: true,
   });
-  const availability = trackAvailability(options.onAvailability);
+  const statementTimeoutMs = options.statementTimeoutMs ?? 10_000;
+  const patiently = createPatience(options);
   const connection = {
     executeQuery: async <R>(statement: CompiledQuery) =>
-      toQueryResult<R>(await runWithPatience(pool, statement, options, availability)),
+      toQueryResult<R>(await patiently((giveUpAt) => runOnce(pool, statement, statementTimeoutMs, giveUpAt))),
     streamQuery: refuse('streaming'),
   };
   return {
@@ -98,42 +91,6 @@ function refuse(what: string): () => never {
   return () => {
     throw new Error(`${what} is not supported: write a routine in database/init.sql`);
   };
-}
-
-/** Sends one statement until it is answered, has an outcome that forbids sending it again, or patience ends. */
-async function runWithPatience(
-  pool: Pool,
-  statement: Statement,
-  { patienceMs = 3_000, statementTimeoutMs = 10_000, signal }: DatabaseOptions,
-  availability: (error?: DatabaseError) => void,
-): Promise<DriverResult> {
-  const giveUpAt = performance.now() + patienceMs;
-  for (let tries = 1; ; tries++) {
-    try {
-      const result = await runOnce(pool, statement, statementTimeoutMs, giveUpAt);
-      availability();
-      return result;
-    } catch (cause) {
-      const error = cause instanceof DatabaseError ? cause : new DatabaseError(cause, true);
-      const delayMs = retryDelay(error, tries);
-      if (error.fault === 'unavailable') availability(error);
-      if (delayMs === undefined || signal?.aborted || performance.now() + delayMs > giveUpAt) throw error;
-      await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => {});
-    }
-  }
-}
-
-/** How long to wait before the same statement may be sent again, in ms; undefined: it must not be. */
-function retryDelay({ fault }: DatabaseError, tries: number): number | undefined {
-  switch (fault) {
-    case 'not applied':
-      return tries <= TRIES_AFTER_ROLLBACK ? 10 + Math.random() * 190 : undefined;
-    case 'unavailable':
-      return Math.min(100 * 2 ** (tries - 1), 2_000) * (0.5 + Math.random() / 2);
-    case 'unknown':
-    case 'permanent':
-      return undefined;
-  }
 }
 
 async function runOnce(
@@ -216,13 +173,4 @@ function timeLimit(message: string): Error {
 function toQueryResult<R>(result: DriverResult): QueryResult<R> {
   if (Array.isArray(result)) return { rows: result as R[] };
   return { rows: [], numAffectedRows: BigInt(result.affectedRows) };
-}
-
-function trackAvailability(notify: DatabaseOptions['onAvailability']): (error?: DatabaseError) => void {
-  let available = true;
-  return (error) => {
-    const now = error === undefined;
-    if (now !== available) notify?.(now, error);
-    available = now;
-  };
 }

@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { sql } from 'kysely';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { freePort } from '../tests/free-port.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
+import { connectDatabase, type Database, type DatabaseOptions } from './connect.ts';
+import { countEvents, createEvents } from './events.ts';
+
+/** A link to the server of the test run that can be cut, or made to swallow everything. */
+async function startLink(): Promise<{
+  url: (database: string) => string;
+  cut: () => void;
+  swallow: (on: boolean) => void;
+}> {
+  const target = new URL(inject('serverUrl'));
+  const sockets = new Set<Socket>();
+  let swallowing = false;
+  const link = createServer((client) => {
+    const server = connect(Number(target.port), target.hostname);
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      sockets.add(from);
+      from.on('error', () => {}).on('close', () => to.destroy());
+      from.on('data', (bytes) => swallowing || to.write(bytes));
+    }
+  }).listen(0, '127.0.0.1');
+  await once(link, 'listening');
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  onTestFinished(() => {
+    link.close();
+    cut();
+  });
+  const { port } = link.address() as AddressInfo;
+  return {
+    url: (database) => `mysql://user:password@127.0.0.1:${port}/${database}`,
+    cut,
+    swallow: (on) => {
+      swallowing = on;
+    },
+  };
+}
+
+function connectThrough(url: string, options: Partial<DatabaseOptions> = {}): Database {
+  const db = connectDatabase({ url, ...options });
+  onTestFinished(() => db.destroy());
+  return db;
+}
+
+const nameOf = (url: string) => new URL(url).pathname.slice(1);
+
+describe('every connection', () => {
+  test('reads committed rows, in UTC, strictly, whatever the server’s configuration says', async () => {
+    await using database = await createTestDatabase({ poolSize: 1 });
+    const { db } = database;
+    const { rows } = await sql<{ Variable_name: string; Value: string }>`
+      SHOW SESSION VARIABLES WHERE Variable_name IN
+        ('transaction_isolation', 'tx_isolation', 'time_zone', 'sql_mode', 'innodb_lock_wait_timeout')`.execute(db);
+    const settings = Object.fromEntries(rows.map(({ Variable_name, Value }) => [Variable_name, Value]));
+    expect(settings['transaction_isolation'] ?? settings['tx_isolation']).toBe('READ-COMMITTED');
+    expect(settings).toMatchObject({ time_zone: '+00:00', innodb_lock_wait_timeout: '5' });
+    expect(settings['sql_mode']).toContain('STRICT_ALL_TABLES');
+  });
+
+  test('refuses a transaction that would stay open between two round trips', async () => {
+    await using database = await createTestDatabase();
+    await expect(database.db.transaction().execute(async () => 1)).rejects.toThrow(/init\.sql/);
+  });
+});
+
+describe('when contact is lost', () => {
+  test('a statement that nobody took is sent again until somebody does, and that is said once', async () => {
+    const port = await freePort();
+    const said: boolean[] = [];
+    const db = connectThrough(`mysql://user:password@127.0.0.1:${port}/mysql`, {
+      patienceMs: 10_000,
+      onAvailability: (available) => said.push(available),
+    });
+    const counted = sql<{ one: number }>`SELECT 1 AS one`.execute(db);
+    await expect.poll(() => said).toEqual([false]);
+    const target = new URL(inject('serverUrl'));
+    const server = createServer((client) => {
+      client.pipe(connect(Number(target.port), target.hostname)).pipe(client);
+    }).listen(port, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    expect((await counted).rows).toEqual([{ one: 1 }]);
+    expect(said).toEqual([false, true]);
+  });
+
+  test('a statement that finds no server within its patience fails as unavailable', async () => {
+    const db = connectThrough(`mysql://user:password@127.0.0.1:${await freePort()}/x`, { patienceMs: 300 });
+    await expect(countEvents(db)).rejects.toMatchObject({ name: 'DatabaseError', fault: 'unavailable' });
+  });
+
+  test('a connection that was cut while idle is not used again', async () => {
+    await using database = await createTestDatabase();
+    const link = await startLink();
+    const db = connectThrough(link.url(nameOf(database.url)));
+    await createEvents(db, [{}]);
+    link.cut();
+    expect(await countEvents(db)).toBe(1);
+    expect(await createEvents(db, [{}])).toBe(2);
+  });
+
+  test('a write without an answer ends at its time limit as unknown, and is not sent again', async () => {
+    await using database = await createTestDatabase();
+    const link = await startLink();
+    const db = connectThrough(link.url(nameOf(database.url)), { statementTimeoutMs: 300 });
+    await createEvents(db, [{}]);
+    link.swallow(true);
+    await expect(createEvents(db, [{}])).rejects.toMatchObject({ fault: 'unknown', code: 'TIME_LIMIT' });
+    link.swallow(false);
+    expect(await createEvents(db, [{}])).toBe(2);
+  });
+
+  test('a read without an answer is sent again on another connection', async () => {
+    await using database = await createTestDatabase();
+    const link = await startLink();
+    const db = connectThrough(link.url(nameOf(database.url)), { statementTimeoutMs: 300, patienceMs: 10_000 });
+    await createEvents(db, [{}]);
+    link.swallow(true);
+    const count = countEvents(db);
+    setTimeout(() => link.swallow(false), 500);
+    expect(await count).toBe(1);
+  });
+});
+
+test('a statement that waits for a connection longer than its patience fails, and the pool is whole afterwards', async () => {
+  await using database = await createTestDatabase();
+  const db = database.connect({ poolSize: 1, patienceMs: 300 });
+  const slow = sql`DO SLEEP(1)`.execute(db);
+  await expect(countEvents(db)).rejects.toMatchObject({ fault: 'unavailable' });
+  await slow;
+  expect(await countEvents(db)).toBe(0);
+});
+
+test('a deadlock is retried and reaches nobody', async () => {
+  await using database = await createTestDatabase();
+  const { db } = database;
+  await createEvents(db, [{}, {}]);
+  await sql`CREATE TABLE pairs (id INT PRIMARY KEY, n INT NOT NULL)`.execute(db);
+  await sql`INSERT INTO pairs VALUES (1, 0), (2, 0)`.execute(db);
+  // Two routines that lock the same two rows in opposite order, with a pause between: they must meet.
+  for (const [name, first, second] of [
+    ['up', 1, 2],
+    ['down', 2, 1],
+  ] as const) {
+    await sql
+      .raw(`CREATE PROCEDURE ${name}() BEGIN
+        DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+        START TRANSACTION;
+        UPDATE pairs SET n = n + 1 WHERE id = ${first};
+        DO SLEEP(0.2);
+        UPDATE pairs SET n = n + 1 WHERE id = ${second};
+        COMMIT;
+      END`)
+      .execute(db);
+  }
+  await Promise.all([sql`CALL up()`.execute(db), sql`CALL down()`.execute(db)]);
+  expect((await sql`SELECT id, n FROM pairs ORDER BY id`.execute(db)).rows).toEqual([
+    { id: 1, n: 2 },
+    { id: 2, n: 2 },
+  ]);
+});

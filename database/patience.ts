@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DatabaseError } from './database-error.ts';
+
+export interface PatienceOptions {
+  /** How long one statement goes on trying while no server can take it. Default 3,000. */
+  patienceMs?: number;
+  /** Called once when contact is lost and once when it is back, not for each failed try. */
+  onAvailability?: (available: boolean, error?: DatabaseError) => void;
+  /** Once aborted, nothing is tried a second time. */
+  signal?: AbortSignal;
+}
+
+const TRIES_AFTER_ROLLBACK = 5;
+
+/**
+ * The one place where statements are sent again. The returned function runs a statement until it is answered, or has
+ * failed in a way that forbids sending it again, or patience ends; `giveUpAt` is by performance.now().
+ */
+export function createPatience({ patienceMs = 3_000, onAvailability, signal }: PatienceOptions) {
+  let available = true;
+
+  function note(error?: DatabaseError): void {
+    const now = error === undefined;
+    if (now !== available) onAvailability?.(now, error);
+    available = now;
+  }
+
+  return async <T>(run: (giveUpAt: number) => Promise<T>): Promise<T> => {
+    const giveUpAt = performance.now() + patienceMs;
+    for (let tries = 1; ; tries++) {
+      try {
+        const result = await run(giveUpAt);
+        note();
+        return result;
+      } catch (error) {
+        if (!(error instanceof DatabaseError)) throw error;
+        if (error.fault === 'unavailable') note(error);
+        const delayMs = retryDelay(error, tries);
+        if (delayMs === undefined || signal?.aborted || performance.now() + delayMs > giveUpAt) throw error;
+        await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => {});
+      }
+    }
+  };
+}
+
+/** How long to wait before the same statement may be sent again, in ms; undefined: it must not be. */
+function retryDelay({ fault }: DatabaseError, tries: number): number | undefined {
+  switch (fault) {
+    case 'not applied':
+      return tries <= TRIES_AFTER_ROLLBACK ? 10 + Math.random() * 190 : undefined;
+    case 'unavailable':
+      return Math.min(100 * 2 ** (tries - 1), 2_000) * (0.5 + Math.random() / 2);
+    case 'unknown':
+    case 'permanent':
+      return undefined;
+  }
+}

@@ -1,0 +1,79 @@
+import { globSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+/** Who may import whom, and who alone may do what: design rules that a reader relies on. */
+
+const FOLDERS = ['database', 'producer', 'consumer', 'word-service', 'start'];
+const files = FOLDERS.flatMap((folder) => globSync(`${folder}/**/*.ts`)).filter((file) => !file.endsWith('.test.ts'));
+const sourceOf = (file: string) => readFileSync(file, 'utf8');
+const codeOf = (file: string) => sourceOf(file).replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
+
+function importsOf(file: string): string[] {
+  return [...sourceOf(file).matchAll(/\bfrom '([^']+)'|\bimport\('([^']+)'\)/g)].map(([, a, b]) => (a ?? b)!);
+}
+
+/** Folders of this repository that a file imports from, its own left out. */
+function foldersOf(file: string): string[] {
+  const own = file.split('/')[0]!;
+  return importsOf(file)
+    .flatMap((name) => /^\.\.\/([\w-]+)\//.exec(name)?.[1] ?? [])
+    .filter((folder) => folder !== own);
+}
+
+const only = (what: RegExp) => files.filter((file) => importsOf(file).some((name) => what.test(name)));
+
+test('there is something to check', () => {
+  expect(files.length).toBeGreaterThan(30);
+  expect(importsOf('producer/app.ts')).toContain('hono');
+});
+
+test('producer and consumer meet only in the table', () => {
+  for (const file of files.filter((name) => /^(producer|consumer)\//.test(name))) {
+    expect({ file, folders: foldersOf(file).filter((folder) => folder !== 'database') }).toEqual({ file, folders: [] });
+  }
+});
+
+test('the database folder depends on nobody', () => {
+  for (const file of files.filter((name) => name.startsWith('database/'))) {
+    expect({ file, folders: foldersOf(file) }).toEqual({ file, folders: [] });
+  }
+});
+
+test.each([
+  ['mysql2', /^mysql2/, ['database/connect.ts']],
+  ['p-retry', /^p-retry$/, ['consumer/word-service.ts']],
+  ['hono', /^(@hono\/|hono($|\/|-))/, files.filter((file) => file.startsWith('producer/'))],
+  ['kysely', /^kysely$/, files.filter((file) => file.startsWith('database/'))],
+  ['pino', /^pino/, ['producer/request-log.ts', 'producer/app.ts', 'consumer/json-report.ts']],
+])('%s is imported only where it belongs', (_, name, allowed) => {
+  expect(only(name).filter((file) => !allowed.includes(file))).toEqual([]);
+});
+
+test('SQL stands in database/events.ts, what opens a session in connect.ts, and nowhere else', () => {
+  const sql = /\b(SELECT\s+[\w*(]|INSERT\s+INTO|UPDATE\s+[\w(]+[\s\S]{0,200}\bSET\b|DELETE\s+FROM|CALL\s+\w+\()/;
+  const exempt = ['database/events.ts', 'database/connect.ts'];
+  expect(files.filter((file) => !exempt.includes(file) && sql.test(codeOf(file)))).toEqual([]);
+  expect(sql.test(codeOf('database/events.ts'))).toBe(true);
+});
+
+test('the environment and the arguments are read in config files, and by main files that hand them over', () => {
+  const readers = files.filter((file) => /process\.(env|argv)\b/.test(codeOf(file)));
+  // The search path is not a setting of ours.
+  expect(readers.filter((file) => !/\/(config|main)\.ts$/.test(file) && file !== 'database/programs.ts')).toEqual([]);
+  expect(files.filter((file) => file.endsWith('/main.ts') && /process\.env\b/.test(codeOf(file)))).toEqual([]);
+});
+
+test('signals and exit codes are handled in main files', () => {
+  const handlers = files.filter((file) => /process\.(on|once|exit)\(|process\.exitCode/.test(codeOf(file)));
+  expect(handlers.filter((file) => !file.endsWith('/main.ts'))).toEqual([]);
+});
+
+test('no file is named after nothing in particular, and none re-exports others', () => {
+  expect(files.filter((file) => /\/(index|utils?|helpers?|common|shared|manager)\.ts$/.test(file))).toEqual([]);
+  expect(files.filter((file) => /^export (\*|\{[^}]*\}) from/m.test(sourceOf(file)))).toEqual([]);
+});
+
+test('no file of the product is longer than a reader holds in mind', () => {
+  const lengths = files.map((file) => ({ file, lines: sourceOf(file).split('\n').length - 1 }));
+  expect(lengths.filter(({ lines }) => lines > 200)).toEqual([]);
+});
