@@ -24,6 +24,7 @@ export const consumerSettings = {
     'letters, digits, _ . -, at most 32',
     MACHINE,
     'Who claims, in claimed_by and in the log',
+    'the name of the machine',
   ),
   CONSUMER_BATCH: wholeNumber(1, 10_000, 500, 'Most events in one claim; large batches make a drain fast'),
   CONSUMER_CONCURRENCY: wholeNumber(1, 100, 2, 'Batches in hand at once: one is claimed while another is filled'),

@@ -40,8 +40,9 @@ export function url(protocol: RegExp, example: string, fallback: string, why: st
   return documented(z.url({ protocol, error: accepts }).default(fallback), accepts, fallback, why);
 }
 
-export function text(pattern: RegExp, accepts: string, fallback: string, why: string) {
-  return documented(z.string().regex(pattern, accepts).default(fallback), accepts, fallback, why);
+/** `shown`: what the documents call the default, where it is not the same everywhere. */
+export function text(pattern: RegExp, accepts: string, fallback: string, why: string, shown = fallback) {
+  return documented(z.string().regex(pattern, accepts).default(fallback), accepts, shown, why);
 }
 
 /** Off, unless set to true, 1, yes or on; in a terminal an option without a value. */
@@ -98,7 +99,7 @@ export function readSettings<S extends z.ZodRawShape>(
   if (checked.success) return checked.data;
   const problems = checked.error.issues.map(({ path, message }) => {
     const name = String(path[0]);
-    return `  ${name}=${JSON.stringify(given[name])}: ${message}`;
+    return `  ${name}=${JSON.stringify(given[name])}: expected ${message}`;
   });
   throw new Error(`These settings can't be used:\n${problems.join('\n')}`);
 }

@@ -12,12 +12,10 @@ export interface Claim {
   attempt: number;
 }
 
-export type EventStatus = 'pending' | 'processing' | 'filled' | 'dead';
-
 export interface EventView {
   id: number;
   valor: string | null;
-  status: EventStatus;
+  status: 'pending' | 'processing' | 'filled' | 'dead';
 }
 
 /** An event that nobody will work on any more. `valor` is the word of a filled one and null for a dead one. */

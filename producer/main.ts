@@ -66,5 +66,5 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   console.error(`producer: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  process.exit(1); // also when the server is listening already
 });

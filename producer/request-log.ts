@@ -24,13 +24,16 @@ function forMachines(): DestinationStream {
 function forPeople(): DestinationStream {
   return pretty({
     translateTime: 'SYS:HH:MM:ss',
+    customPrettifiers: { time: (time) => String(time) },
     ignore: 'pid,hostname,part,level,requestId,method,path,status,ms',
     messageFormat: '{if method}{method} {path} {status} {ms} ms {end}{msg}',
-    hideObject: false,
   });
 }
 
-/** Gives each request an id (nginx's, or a new one), answers it as X-Request-Id, and logs one line when it is answered. */
+/**
+ * Gives each request an id (nginx's, or a new one), answers it as X-Request-Id, and logs one line when it is answered; of probes
+ * that go well only at the level debug.
+ */
 export function logRequests(log: Logger): MiddlewareHandler<RequestVariables> {
   return async (c, next) => {
     const startedAt = performance.now();
@@ -40,7 +43,9 @@ export function logRequests(log: Logger): MiddlewareHandler<RequestVariables> {
     c.header('X-Request-Id', requestId);
     const { method, path } = c.req;
     const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-    log.info({ requestId, method, path, status: c.res.status, ms });
+    const { status } = c.res;
+    const isProbe = status === 200 && (path === '/livez' || path === '/readyz');
+    log[isProbe ? 'debug' : 'info']({ requestId, method, path, status, ms });
   };
 }
 

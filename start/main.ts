@@ -12,8 +12,16 @@ import { checkPorts } from './ports.ts';
 import { lineWriter } from './terminal.ts';
 
 const say = lineWriter('start');
-/** In the order in which they were started; stopped in reverse, so that nothing loses what it still needs. */
-const running: RunningPart[] = [];
+/**
+ * What runs, in the order in which it is stopped: the front first, while consumers still fill what callers wait for;
+ * MySQL last. What stands in one list stops together: nginx waits for its requests, so producers must answer them.
+ */
+const running = {
+  front: [] as RunningPart[],
+  consumers: [] as RunningPart[],
+  wordService: [] as RunningPart[],
+  mysql: [] as RunningPart[],
+};
 
 async function main(): Promise<void> {
   const config = readStartConfig(process.argv.slice(2));
@@ -36,7 +44,7 @@ async function main(): Promise<void> {
     say('stopping');
   } finally {
     stopping = true;
-    while (running.length > 0) await running.pop()!.stop();
+    for (const parts of Object.values(running)) await Promise.all(parts.map((part) => part.stop()));
   }
   say('stopped');
 }
@@ -80,13 +88,13 @@ async function startAll(config: StartConfig): Promise<void> {
     ...(process.stdout.isTTY ? { LOG_FORMAT: 'pretty', FORCE_COLOR: '1' } : {}),
   };
   if (!config.wordServiceUrl) {
-    await start(nodePart('word-service', env, `http://127.0.0.1:${config.WORD_SERVICE_PORT}/livez`));
+    await start('wordService', nodePart('word-service', env, `http://127.0.0.1:${config.WORD_SERVICE_PORT}/livez`));
   }
   await startProducers(config, env);
-  await start(nginxPart(config, env));
+  await start('front', nginxPart(config, env));
   for (let n = 1; n <= config.CONSUMERS; n++) {
     const name = `consumer-${n}`;
-    await start(nodePart('consumer', { ...env, CONSUMER_NAME: name }, undefined, name));
+    await start('consumers', nodePart('consumer', { ...env, CONSUMER_NAME: name }, undefined, name));
   }
 }
 
@@ -103,7 +111,7 @@ async function startMysql(config: StartConfig): Promise<string> {
     url = server.url();
     return { name: 'mysql', ...server };
   };
-  running.push(await keepRunning(startServer, say));
+  running.mysql.push(await keepRunning(startServer, say));
   const db = connectDatabase({ url, poolSize: 1 });
   await loadSchema(db);
   await db.destroy();
@@ -113,6 +121,7 @@ async function startMysql(config: StartConfig): Promise<string> {
 async function startProducers(config: StartConfig, env: ProcessPart['env']): Promise<void> {
   const starting = config.producerPorts.map((port, index) =>
     start(
+      'front',
       nodePart('producer', { ...env, PORT: String(port) }, `http://127.0.0.1:${port}/readyz`, `producer-${index + 1}`),
     ),
   );
@@ -137,9 +146,9 @@ function nginxPart(config: StartConfig, env: ProcessPart['env']): ProcessPart {
   };
 }
 
-async function start(part: ProcessPart): Promise<void> {
+async function start(where: keyof typeof running, part: ProcessPart): Promise<void> {
   if (stopping) return; // Ctrl-C before all was started
-  running.push(await keepRunning(() => startProcess(part), say));
+  running[where].push(await keepRunning(() => startProcess(part), say));
 }
 
 main().catch((error: unknown) => {

@@ -1,0 +1,64 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { connectDatabase } from '../database/connect.ts';
+import { claimEvents, countEvents, createEvents, fillEvents } from '../database/events.ts';
+import { loadSchema } from '../database/load-schema.ts';
+import { startLocalServer } from '../database/local-server.ts';
+import { freePort } from './free-port.ts';
+
+test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes on when it is back', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue-crash-'));
+  const options = { directory, port: await freePort() };
+  let server = await startLocalServer(options);
+  const said: boolean[] = [];
+  const db = connectDatabase({
+    url: server.url(),
+    patienceMs: 30_000,
+    onAvailability: (available) => said.push(available),
+  });
+  try {
+    await loadSchema(db);
+    const acknowledged = new Set<number>();
+    const filled = new Map<number, string>();
+    let unknown = 0;
+    for (let crash = 1; crash <= 3; crash++) {
+      const target = acknowledged.size + 200;
+      let isBack = false;
+      // Each lane creates and fills while the server dies under it and comes back; what has no answer is not done.
+      const lanes = Array.from({ length: 8 }, async (_, lane) => {
+        for (let n = 0; !isBack; n++) {
+          const created = await createEvents(db, [{}]).catch(() => void unknown++);
+          if (created) acknowledged.add(created);
+          const claimedBy = `${crash}-${lane}/${n}`;
+          const [claim] = await claimEvents(db, claimedBy, 1, 30_000).catch(() => []);
+          if (!claim) continue;
+          const valor = `palavra-${claim.id}-${claim.attempt}`;
+          const done = await fillEvents(db, claimedBy, [{ ...claim, valor }]).catch(() => new Set<number>());
+          if (done.has(claim.id)) filled.set(claim.id, valor);
+        }
+      });
+      await expect.poll(() => acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(target);
+      process.kill(server.pid, 'SIGKILL');
+      await server.ended;
+      server = await startLocalServer(options);
+      isBack = true;
+      await Promise.all(lanes);
+    }
+
+    const { rows } = await sql<{ id: number; valor: string | null }>`SELECT id, valor FROM Events`.execute(db);
+    const valorOf = new Map(rows.map(({ id, valor }) => [id, valor]));
+    expect([...acknowledged].filter((id) => !valorOf.has(id))).toEqual([]);
+    expect([...filled].filter(([id, valor]) => valorOf.get(id) !== valor)).toEqual([]);
+    expect(await countEvents(db)).toBe(rows.length);
+    expect(rows.length).toBeGreaterThanOrEqual(acknowledged.size);
+    expect(rows.length).toBeLessThanOrEqual(acknowledged.size + unknown);
+    expect(said.filter((available) => !available)).toHaveLength(3);
+  } finally {
+    await db.destroy();
+    await server.stop();
+    await rm(directory, { recursive: true });
+  }
+});

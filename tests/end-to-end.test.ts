@@ -1,0 +1,183 @@
+import { resolve } from 'node:path';
+import { sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import { connectDatabase, type Database } from '../database/connect.ts';
+import { startLocalServer } from '../database/local-server.ts';
+import { spawnTied } from '../database/tied-process.ts';
+import { isRunning, prepareSystem, startSystem } from './whole-system.ts';
+
+const post = (url: string, headers: Record<string, string> = {}) => fetch(url, { method: 'POST', headers });
+
+/** Runs `task` as often as asked, with so many at once, and resolves to all results. */
+async function many<T>(times: number, atOnce: number, task: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  let started = 0;
+  const lane = async () => {
+    while (started++ < times) results.push(await task());
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  return results;
+}
+
+interface Fact {
+  events: number;
+  newest: number;
+  filled: number;
+  held: number;
+}
+
+async function factsOf(db: Database): Promise<Fact> {
+  const { rows } = await sql<Fact>`
+    SELECT COUNT(*) AS events, MAX(id) AS newest, COUNT(NULLIF(valor, '')) AS filled, COUNT(NULLIF(processing, 0)) AS held FROM Events`.execute(
+    db,
+  );
+  return rows[0]!;
+}
+
+/** Notes each change of a word, in a table that only the test knows. */
+async function watchWords(db: Database): Promise<void> {
+  await sql`CREATE TABLE changes (id BIGINT UNSIGNED NOT NULL, was VARCHAR(255) NULL, KEY (id))`.execute(db);
+  await sql
+    .raw(`CREATE TRIGGER watch_words AFTER UPDATE ON Events FOR EACH ROW
+      IF NOT (NEW.valor <=> OLD.valor) THEN INSERT INTO changes VALUES (NEW.id, OLD.valor); END IF`)
+    .execute(db);
+}
+
+test('npm start: what is created through nginx is filled once, the count is exact, and Ctrl-C leaves nothing', async () => {
+  await using prepared = await prepareSystem();
+  const system = await startSystem(prepared.environment);
+  const db = connectDatabase({ url: system.databaseUrl });
+  await watchWords(db);
+
+  const [filled, created] = await Promise.all([
+    many(
+      200,
+      40,
+      async () => (await post(`${system.front}/create-sync`)).json() as Promise<{ id: number; valor: string }>,
+    ),
+    many(2_000, 32, async () => (await post(`${system.front}/create-async`)).json() as Promise<{ id: number }>),
+  ]);
+  const ids = new Set([...filled, ...created].map(({ id }) => id));
+  expect(ids.size).toBe(2_200);
+  for (const { id, valor } of filled) {
+    expect(await (await fetch(`${system.front}/${id}`)).json()).toEqual({ id, valor, status: 'filled' });
+  }
+
+  await expect
+    .poll(() => factsOf(db), { timeout: 30_000 })
+    .toEqual({ events: 2_200, newest: 2_200, filled: 2_200, held: 0 });
+  expect(await (await fetch(system.front)).json()).toEqual({ events: 2_200 });
+  const { rows } = await sql<{ changes: number; ids: number; rewritten: number }>`
+    SELECT COUNT(*) AS changes, COUNT(DISTINCT id) AS ids, COUNT(was) AS rewritten FROM changes`.execute(db);
+  expect(rows[0]).toEqual({ changes: 2_200, ids: 2_200, rewritten: 0 });
+
+  // A backlog, so that Ctrl-C meets consumers with work in their hands.
+  await fetch(`${system.wordServiceUrl}/behaviour`, { method: 'PUT', body: '{"latencyMs":300}' });
+  await post(`${system.front}/create-async?count=10000`);
+  await expect.poll(async () => (await factsOf(db)).held, { timeout: 10_000 }).toBeGreaterThan(0);
+  await db.destroy();
+  const processes = system.processes();
+  expect(processes.filter(({ command }) => command.includes('consumer/main.ts'))).toHaveLength(2);
+  expect(await system.interrupt()).toContain('stopped');
+  expect(processes.filter(({ pid }) => isRunning(pid))).toEqual([]);
+
+  // The data is still there, and nothing in it is held by anyone.
+  const server = await startLocalServer({
+    directory: resolve(prepared.environment['DATA_DIRECTORY']!, 'mysql'),
+    port: Number(prepared.environment['MYSQL_PORT']),
+  });
+  const afterwards = connectDatabase({ url: server.url() });
+  expect(await factsOf(afterwards)).toMatchObject({ events: 12_200, newest: 12_200, held: 0 });
+  await afterwards.destroy();
+  await server.stop();
+});
+
+test('32 clients that create at once over both producers for five seconds get no id twice', async () => {
+  await using prepared = await prepareSystem();
+  const system = await startSystem(prepared.environment, '--consumers', '0');
+  const producers = prepared.environment['PRODUCER_PORTS']!.split(',');
+  const ids: number[] = [];
+  const until = Date.now() + 5_000;
+  await Promise.all(
+    Array.from({ length: 32 }, async (_, client) => {
+      const producer = `http://127.0.0.1:${producers[client % producers.length]}`;
+      while (Date.now() < until) {
+        const response = await post(`${producer}/create-async`);
+        expect(response.status).toBe(202);
+        ids.push(((await response.json()) as { id: number }).id);
+      }
+    }),
+  );
+  expect(ids.length).toBeGreaterThan(1_000);
+  expect(new Set(ids).size).toBe(ids.length);
+  const db = connectDatabase({ url: system.databaseUrl });
+  expect(await (await fetch(system.front)).json()).toEqual({ events: ids.length });
+  expect(await factsOf(db)).toMatchObject({ events: ids.length, newest: ids.length });
+  await db.destroy();
+  expect(await system.interrupt()).toContain('stopped');
+});
+
+describe('waiting', () => {
+  test('1,000 held create-sync cost one query a tick, other routes stay right, and all are answered', async () => {
+    await using prepared = await prepareSystem();
+    const system = await startSystem(prepared.environment, '--consumers', '0');
+    const db = connectDatabase({ url: system.databaseUrl, poolSize: 1 });
+    const held = Array.from({ length: 1_000 }, () => post(`${system.front}/create-sync`));
+    await expect.poll(async () => (await factsOf(db)).events, { timeout: 20_000 }).toBe(1_000);
+
+    const before = await questions(db);
+    const startedAt = performance.now();
+    for (let n = 0; n < 20; n++) {
+      expect(await (await fetch(system.front)).json()).toEqual({ events: 1_000 });
+      expect(await (await fetch(`${system.front}/${1 + n}`)).json()).toMatchObject({ id: 1 + n, status: 'pending' });
+    }
+    await expect.poll(() => performance.now() - startedAt, { timeout: 10_000 }).toBeGreaterThan(2_000);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    // 40 requests of our own, and of each of the two producers ten looks a second.
+    expect((await questions(db)) - before - 40).toBeLessThan(2 * 10 * seconds * 1.3 + 20);
+
+    const consumer = startConsumer(system.environment, system.databaseUrl, system.wordServiceUrl);
+    const answers = await Promise.all(held);
+    expect(answers.map(({ status }) => status).filter((status) => status !== 201)).toEqual([]);
+    consumer.kill('SIGTERM');
+    await db.destroy();
+    expect(await system.interrupt()).toContain('stopped');
+  });
+
+  test('a create-sync outlives the minute after which proxies give up, and Ctrl-C answers those still held', async () => {
+    await using prepared = await prepareSystem();
+    const system = await startSystem({ ...prepared.environment, SHUTDOWN_GRACE_MS: '3000' }, '--consumers', '0');
+    const startedAt = Date.now();
+    const held = post(`${system.front}/create-sync`);
+    const asLong = await post(`${system.front}/create-sync`, { Prefer: 'wait=1' });
+    expect(asLong.status).toBe(202);
+    expect(asLong.headers.get('preference-applied')).toBe('wait=1');
+    const waited = new Promise((done) => setTimeout(done, 62_000));
+    expect(await Promise.race([held, waited])).toBeUndefined();
+    expect(Date.now() - startedAt).toBeGreaterThan(61_000);
+    const [response, lastLine] = await Promise.all([held, system.interrupt()]);
+    expect(response.status).toBe(202);
+    expect(response.headers.get('location')).toMatch(/^\/\d+$/);
+    expect(lastLine).toContain('stopped');
+  }, 120_000);
+});
+
+test('a port in use is said in one sentence, and nothing is started', async () => {
+  await using prepared = await prepareSystem();
+  const system = await startSystem(prepared.environment, '--consumers', '0');
+  const second = startSystem(prepared.environment);
+  await expect(second).rejects.toThrow(new RegExp(`port ${prepared.environment['NGINX_PORT']} is in use .*NGINX_PORT`));
+  expect((await fetch(`${system.front}/readyz`)).status).toBe(200);
+  expect(await system.interrupt()).toContain('stopped');
+});
+
+async function questions(db: Database): Promise<number> {
+  const { rows } = await sql<{ Value: string }>`SHOW GLOBAL STATUS LIKE 'Questions'`.execute(db);
+  return Number(rows[0]?.Value);
+}
+
+function startConsumer(environment: Record<string, string>, databaseUrl: string, wordServiceUrl: string) {
+  return spawnTied(process.execPath, ['consumer/main.ts'], {
+    env: { ...process.env, ...environment, DATABASE_URL: databaseUrl, WORD_SERVICE_URL: `${wordServiceUrl}/api` },
+  });
+}

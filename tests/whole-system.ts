@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { freePort } from './free-port.ts';
+
+export interface WholeSystem {
+  /** nginx. */
+  front: string;
+  databaseUrl: string;
+  wordServiceUrl: string;
+  environment: Record<string, string>;
+  /** All lines that the terminal showed so far. */
+  lines: string[];
+  /** Every process that belongs to it now. */
+  processes: () => { pid: number; command: string }[];
+  /** As Ctrl-C in its terminal, which reaches npm too; resolves when all has ended, to the last line that it showed. */
+  interrupt: () => Promise<string | undefined>;
+}
+
+const READY_LIMIT_MS = 90_000;
+
+/** A folder for the data of one test, and ports that nobody uses. */
+export async function prepareSystem(): Promise<{ environment: Record<string, string> } & AsyncDisposable> {
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue-system-'));
+  const [nginx, first, second, mysql, words] = await Promise.all(Array.from({ length: 5 }, freePort));
+  return {
+    environment: {
+      DATA_DIRECTORY: directory,
+      NGINX_PORT: String(nginx),
+      PRODUCER_PORTS: `${first},${second}`,
+      MYSQL_PORT: String(mysql),
+      WORD_SERVICE_PORT: String(words),
+    },
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+/** `npm start`, in a process group of its own like a terminal's, until it says that it is ready. */
+export async function startSystem(environment: Record<string, string>, ...args: string[]): Promise<WholeSystem> {
+  const npm = spawn('npm', ['start', '--', ...args], {
+    detached: true,
+    env: { ...process.env, DATABASE_URL: '', WORD_SERVICE_URL: '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise((resolve) => npm.once('close', resolve));
+  const lines: string[] = [];
+  const ready = new Promise<void>((resolve, reject) => {
+    for (const output of [npm.stdout, npm.stderr]) {
+      createInterface({ input: output }).on('line', (line) => {
+        lines.push(line);
+        if (line.includes('ready after')) resolve();
+      });
+    }
+    const fail = (why: string) => reject(new Error(`npm start ${why}:\n${lines.slice(-20).join('\n')}`));
+    npm.once('exit', () => fail('ended'));
+    setTimeout(() => fail('was not ready in time'), READY_LIMIT_MS).unref();
+  });
+  await ready;
+  return {
+    front: `http://127.0.0.1:${environment['NGINX_PORT']}`,
+    databaseUrl: `mysql://user:password@127.0.0.1:${environment['MYSQL_PORT']}/messages`,
+    wordServiceUrl: `http://127.0.0.1:${environment['WORD_SERVICE_PORT']}`,
+    environment,
+    lines,
+    processes: () => descendantsOf(npm),
+    interrupt: async () => {
+      process.kill(-npm.pid!, 'SIGINT');
+      await ended;
+      return lines.at(-1);
+    },
+  };
+}
+
+/** From /proc: children belong to their parent even when they have process groups of their own. */
+function descendantsOf({ pid: root }: ChildProcess): { pid: number; command: string }[] {
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const parent = Number(/^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${name}/stat`, 'utf8'))?.[1]);
+        return [
+          { pid: Number(name), parent, command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') },
+        ];
+      } catch {
+        return []; // it ended meanwhile
+      }
+    });
+  const family = new Set([root]);
+  for (let before = 0; before < family.size; ) {
+    before = family.size;
+    for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
+  }
+  return all.filter(({ pid }) => family.has(pid));
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
