@@ -99,7 +99,11 @@ export function readSettings<S extends z.ZodRawShape>(
   if (checked.success) return checked.data;
   const problems = checked.error.issues.map(({ path, message }) => {
     const name = String(path[0]);
-    return `  ${name}=${JSON.stringify(given[name])}: expected ${message}`;
+    return `  ${name}=${JSON.stringify(withoutPassword(given[name]))}: expected ${message}`;
   });
   throw new Error(`These settings can't be used:\n${problems.join('\n')}`);
+}
+
+function withoutPassword(value: string | undefined): string | undefined {
+  return value?.replace(/(:\/\/[^:/@]*:)[^@]*@/, '$1…@');
 }

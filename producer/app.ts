@@ -15,8 +15,8 @@ export interface ProducerDeps {
   createEvents: (events: readonly NewEvent[]) => Promise<number>;
   /** Resolves when the event is filled or dead, or to undefined if that is no longer waited for. */
   waitFor: (id: number, signal: AbortSignal, limitMs?: number) => Promise<SettledEvent | undefined>;
-  /** False when no further request can be held. */
-  canWait: () => boolean;
+  /** Most requests held at once. */
+  waitingLimit: number;
   countEvents: () => Promise<number>;
   findEvent: (id: number) => Promise<EventView | undefined>;
   isDraining: () => boolean;
@@ -27,10 +27,16 @@ const CREATED = 'Event created on demand';
 
 /** All routes of a producer. It knows neither the database nor the server: both come in as arguments. */
 export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
-  const { createEvents, waitFor, canWait, countEvents, findEvent, isDraining, log } = deps;
+  const { createEvents, waitFor, waitingLimit, countEvents, findEvent, isDraining, log } = deps;
+  let held = 0;
   const app = new Hono<RequestVariables>();
 
   app.use(logRequests(log));
+  app.use(async (c, next) => {
+    await next();
+    // A kept connection would hold up the closing of the server (RFC 9112, 9.6).
+    if (isDraining()) c.header('Connection', 'close');
+  });
   app.onError((error, c) => {
     const problem = toProblem(error);
     if (problem !== error) log.error({ requestId: c.get('requestId'), err: error }, 'request failed');
@@ -66,19 +72,26 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
     checkEventBody,
     async (c) => {
       const { signal } = c.req.raw; // read before the first wait: only then is a client's departure noticed
-      if (!canWait()) throw unavailable('Too many requests are waiting for their event. Nothing was created.');
-      const wait = preferredWait(c.req.header('prefer'));
-      const waitUntil = performance.now() + (wait ?? 0) * 1_000;
-      const id = await createEvents([{}]);
-      if (wait !== undefined) c.header('Preference-Applied', `wait=${wait}`);
-      const limitMs = wait === undefined ? undefined : Math.max(0, waitUntil - performance.now());
-      const event = await waitFor(id, signal, limitMs);
-      const headers = { Location: `/${id}` };
-      if (event?.status === 'filled') return c.json(event, 201, headers);
-      if (event?.status === 'dead') throw deadEvent(id);
-      return c.json({ message: CREATED, id }, 202, headers);
+      if (held >= waitingLimit) throw unavailable('Too many requests wait for their event. Nothing was created.');
+      held++;
+      try {
+        const wait = preferredWait(c.req.header('prefer'));
+        if (wait !== undefined) c.header('Preference-Applied', `wait=${wait}`);
+        const waitUntil = performance.now() + (wait ?? Infinity) * 1_000;
+        const id = await createEvents([{}]);
+        const event = await waitFor(id, signal, Math.max(0, waitUntil - performance.now()));
+        const headers = { Location: `/${id}` };
+        if (event?.status === 'filled') return c.json(event, 201, headers);
+        if (event?.status === 'dead') throw deadEvent(id);
+        return c.json({ message: CREATED, id }, 202, headers);
+      } finally {
+        held--;
+      }
     },
   );
+
+  // Before /:id, which would take GET /create-sync for an id.
+  for (const path of ['/create-async', '/create-sync']) app.all(path, allow('POST'));
 
   app.get('/livez', describeRoute(routes.livez), (c) => c.json({ status: 'live' }));
   app.get('/readyz', describeRoute(routes.readyz), async (c) => {
@@ -97,7 +110,6 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
     throw new Problem({ status: 404, title: 'Not Found', detail: `There is no event ${id.data}.` });
   });
 
-  for (const path of ['/create-async', '/create-sync']) app.all(path, allow('POST'));
   for (const path of ['/', '/:id']) app.all(path, allow('GET, HEAD'));
   return app;
 }

@@ -22,16 +22,22 @@ export interface CompletionPoller {
   run: (signal: AbortSignal) => Promise<void>;
 }
 
+// Beyond it a timer would go off at once; nobody waits for 24 days.
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** One query per tick answers all waiting requests of this process, however many they are; none while nobody waits. */
 export function createCompletionPoller({ db, pollMs, onError }: CompletionPollerOptions): CompletionPoller {
-  const waiting = new Map<number, (event: SettledEvent | undefined) => void>();
+  const waiting = new Set<{ id: number; settle: (event: SettledEvent | undefined) => void }>();
+  let stopped = false;
   let somebodyWaits = Promise.withResolvers<void>();
   const wake = () => somebodyWaits.resolve();
 
   async function pollRound(): Promise<number> {
     const startedAt = performance.now();
     try {
-      for (const event of await findSettledEvents(db, [...waiting.keys()])) waiting.get(event.id)?.(event);
+      const ids = new Set(Array.from(waiting, ({ id }) => id));
+      const settled = new Map((await findSettledEvents(db, [...ids])).map((event) => [event.id, event]));
+      for (const { id, settle } of waiting) if (settled.has(id)) settle(settled.get(id));
     } catch (error) {
       onError(error);
     }
@@ -41,18 +47,19 @@ export function createCompletionPoller({ db, pollMs, onError }: CompletionPoller
   return {
     size: () => waiting.size,
 
-    waitFor: (id, signal, limitMs) =>
+    waitFor: (id, signal, limitMs = Infinity) =>
       new Promise((resolve) => {
         const leave = () => settle(undefined);
-        const limit = limitMs === undefined ? undefined : setTimeout(leave, limitMs);
+        const limit = limitMs > LONGEST_TIMER_MS ? undefined : setTimeout(leave, limitMs);
         const settle = (event: SettledEvent | undefined) => {
-          waiting.delete(id);
+          waiting.delete(waiter);
           clearTimeout(limit);
           signal.removeEventListener('abort', leave);
           resolve(event);
         };
-        waiting.set(id, settle);
-        if (signal.aborted) leave();
+        const waiter = { id, settle };
+        waiting.add(waiter);
+        if (signal.aborted || stopped) leave();
         else signal.addEventListener('abort', leave);
         wake();
       }),
@@ -65,13 +72,14 @@ export function createCompletionPoller({ db, pollMs, onError }: CompletionPoller
         await somebodyWaits.promise;
         await sleep(delayMs, undefined, { signal }).catch(() => {});
         if (signal.aborted) break;
-        delayMs = await pollRound();
+        if (waiting.size > 0) delayMs = await pollRound();
         if (waiting.size > 0) continue;
         somebodyWaits = Promise.withResolvers();
         delayMs = pollMs;
       }
       signal.removeEventListener('abort', wake);
-      for (const settle of waiting.values()) settle(undefined);
+      stopped = true;
+      for (const { settle } of waiting) settle(undefined);
     },
   };
 }

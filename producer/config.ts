@@ -17,7 +17,7 @@ export const producerSettings = {
   SYNC_POLL_MS: milliseconds(1, 100, 'How often the table is looked at, for all waiting create-sync requests together'),
   CREATE_BATCH: wholeNumber(1, 10_000, 1_000, 'Most create requests that share one transaction'),
   CREATE_QUEUE_LIMIT: wholeNumber(
-    1,
+    10_000,
     10_000_000,
     50_000,
     'Most events waiting to be inserted; a create beyond is answered 503',

@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   const app = createApp({
     createEvents: createBatcher({ db, maxRequests: config.CREATE_BATCH, maxQueued: config.CREATE_QUEUE_LIMIT }),
     waitFor: poller.waitFor,
-    canWait: () => poller.size() < config.WAITING_LIMIT,
+    waitingLimit: config.WAITING_LIMIT,
     countEvents: () => countEvents(db),
     findEvent: (id) => findEvent(db, id),
     isDraining: () => shutdown.signal.aborted,

@@ -4,8 +4,8 @@
  */
 export function preferredWait(header: string | undefined): number | undefined {
   for (const preference of header?.split(',') ?? []) {
-    const wait = /^\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(;|$)/i.exec(preference);
-    if (wait) return Number(wait[1]);
+    const wait = /^\s*wait\s*=\s*(?:"([0-9]{1,9})"|([0-9]{1,9}))\s*(;|$)/i.exec(preference);
+    if (wait) return Number(wait[1] ?? wait[2]);
   }
   return undefined;
 }

@@ -31,9 +31,14 @@ export function badRequest(detail: string): Problem {
 }
 
 /** 503 for what passes by itself: the caller may come again in a second. */
-export function unavailable(detail: string, members: Record<string, unknown> = {}): Problem {
-  const headers = { 'Retry-After': '1' };
-  return new Problem({ status: 503, title: 'Service Unavailable', detail, headers, members });
+export function unavailable(detail: string): Problem {
+  return new Problem({ status: 503, title: 'Service Unavailable', detail, headers: { 'Retry-After': '1' } });
+}
+
+/** 503 without Retry-After: to come again could create a second event. */
+function unknownOutcome(): Problem {
+  const detail = 'Contact with the database was lost. The event may or may not have been created.';
+  return new Problem({ status: 503, title: 'Service Unavailable', detail, members: { outcome: 'unknown' } });
 }
 
 /** What a caller is told of an error. What it was is in the log, under the same request id. */
@@ -42,9 +47,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof QueueFullError) return unavailable('Too many creates are waiting. Nothing was created.');
   if (error instanceof DatabaseError) {
     return error.fault === 'unknown'
-      ? unavailable('Contact with the database was lost. The event may or may not have been created.', {
-          outcome: 'unknown',
-        })
+      ? unknownOutcome()
       : unavailable('The database cannot be used now. Nothing was changed.');
   }
   return new Problem({

@@ -24,7 +24,7 @@ function forMachines(): DestinationStream {
 function forPeople(): DestinationStream {
   return pretty({
     translateTime: 'SYS:HH:MM:ss',
-    customPrettifiers: { time: (time) => String(time) },
+    customPrettifiers: { time: (time) => time as string },
     ignore: 'pid,hostname,part,level,requestId,method,path,status,ms',
     messageFormat: '{if method}{method} {path} {status} {ms} ms {end}{msg}',
   });

@@ -60,7 +60,7 @@ test('a POST that reached a producer is never sent to another, and its outcome i
   const response = await fetch(`${front}/create-async`, { method: 'POST' });
   expect(seen).toHaveLength(1);
   expect(response.status).toBe(503);
-  expect(response.headers.get('retry-after')).toBe('1');
+  expect(response.headers.has('retry-after')).toBe(false);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(await response.json()).toMatchObject({ status: 503, outcome: 'unknown', requestId: seen[0]!.requestId });
 });
@@ -118,8 +118,9 @@ test('when no producer listens, nobody waits: 503 and come again', async () => {
   const lonelyPort = await freePort();
   const server = spawnTied(NGINX, layOutNginx(lonely, lonelyPort, [await freePort(), await freePort()]));
   try {
-    const status = async () => (await fetch(`http://127.0.0.1:${lonelyPort}/1`).catch(() => undefined))?.status;
-    await expect.poll(status).toBe(503);
+    const response = await vi.waitFor(() => fetch(`http://127.0.0.1:${lonelyPort}/1`), { timeout: 10_000 });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
   } finally {
     await stopProcess(server, 5_000);
     rmSync(lonely, { recursive: true });

@@ -1,0 +1,226 @@
+import { getEventListeners } from 'node:events';
+import { sql } from 'kysely';
+import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { createEvents, type SettledEvent } from '../database/events.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
+import { createCompletionPoller } from './completion-poller.ts';
+
+const database = await createTestDatabase();
+const { db } = database;
+/** What the poller uses. One connection, so that its session counts every look. */
+const single = database.connect({ poolSize: 1 });
+afterAll(() => database[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  await sql`DELETE FROM Events`.execute(db);
+  await sql`UPDATE DBStatus SET id = 0`.execute(db);
+});
+
+const POLL_MS = 20;
+
+function startPoller(on = single) {
+  const errors: unknown[] = [];
+  const poller = createCompletionPoller({ db: on, pollMs: POLL_MS, onError: (error) => errors.push(error) });
+  const controller = new AbortController();
+  const running = poller.run(controller.signal);
+  const stop = () => {
+    controller.abort();
+    return running;
+  };
+  onTestFinished(stop);
+  return { ...poller, errors, stop };
+}
+
+/** A client that stays. */
+const staying = () => new AbortController().signal;
+
+const createPending = (count: number) =>
+  createEvents(
+    db,
+    Array.from({ length: count }, () => ({})),
+  );
+
+/** Fills every event with a word that bears its id. */
+const fillAll = () => sql`UPDATE Events SET valor = CONCAT('palavra ', id)`.execute(db);
+
+/** How often the table was looked at. */
+async function looks(): Promise<number> {
+  const { rows } = await sql<{ Value: string }>`SHOW SESSION STATUS LIKE 'Com_select'`.execute(single);
+  return Number(rows[0]!.Value);
+}
+
+/** Resolves when another poller of the same pace has looked three times: by then the first one's time has come, too. */
+async function ticksPass(): Promise<void> {
+  const clock = startPoller(db);
+  const id = await createPending(1);
+  await sql`UPDATE Events SET valor = 'tique' WHERE id = ${id}`.execute(db);
+  for (let tick = 1; tick <= 3; tick++) await clock.waitFor(id, staying());
+}
+
+describe('one query for all who wait', () => {
+  test('a thousand filled events are told to a thousand waiting by a single look', async () => {
+    const { waitFor, size } = startPoller();
+    await createPending(1_000);
+    await fillAll();
+    const before = await looks();
+    const answers = Array.from({ length: 1_000 }, (_, index) => waitFor(index + 1, staying()));
+    expect(size()).toBe(1_000);
+    const events = await Promise.all(answers);
+    expect((await looks()) - before).toBe(1);
+    expect(events).toEqual(events.map((_, n) => ({ id: n + 1, valor: `palavra ${n + 1}`, status: 'filled' })));
+    expect(size()).toBe(0);
+  });
+
+  test('while they wait the table is looked at once a tick, however many they are', async () => {
+    const { waitFor } = startPoller();
+    await createPending(1_000);
+    const before = await looks();
+    const startedAt = performance.now();
+    const answers = Array.from({ length: 1_000 }, (_, index) => waitFor(index + 1, staying()));
+    await expect.poll(async () => (await looks()) - before).toBeGreaterThan(3);
+    await fillAll();
+    await Promise.all(answers);
+    expect((await looks()) - before).toBeLessThanOrEqual((performance.now() - startedAt) / POLL_MS + 1);
+  });
+
+  test('the table is not looked at while nobody waits, and again when somebody does', async () => {
+    const { waitFor } = startPoller();
+    const id = await createPending(1);
+    await fillAll();
+    const before = await looks();
+    await ticksPass();
+    expect((await looks()) - before).toBe(0);
+    await waitFor(id, staying());
+    await ticksPass();
+    expect((await looks()) - before).toBe(1);
+    await waitFor(id, staying());
+    expect((await looks()) - before).toBe(2);
+  });
+
+  test('the table is not looked at when all who waited have left before the first look', async () => {
+    const { waitFor } = startPoller();
+    const id = await createPending(1);
+    const client = new AbortController();
+    const before = await looks();
+    const answer = waitFor(id, client.signal);
+    client.abort();
+    await answer;
+    await ticksPass();
+    expect((await looks()) - before).toBe(0);
+  });
+});
+
+describe('waiting for an event', () => {
+  test('ends when it is filled, and no sooner', async () => {
+    const { waitFor, size } = startPoller();
+    await createPending(2);
+    const answers = [waitFor(1, staying()), waitFor(2, staying())];
+    await ticksPass();
+    expect(size()).toBe(2);
+    await sql`UPDATE Events SET valor = 'dois' WHERE id = 2`.execute(db);
+    expect(await answers[1]).toEqual({ id: 2, valor: 'dois', status: 'filled' });
+    expect(size()).toBe(1);
+    await fillAll();
+    expect(await answers[0]).toEqual({ id: 1, valor: 'palavra 1', status: 'filled' });
+  });
+
+  test('ends when it is dead', async () => {
+    const { waitFor } = startPoller();
+    await createPending(1);
+    const answer = waitFor(1, staying());
+    await sql`UPDATE Events SET due_at = NULL`.execute(db);
+    expect(await answer).toEqual({ id: 1, valor: null, status: 'dead' });
+  });
+
+  test('ends with nothing when the client leaves, and disturbs nobody else', async () => {
+    const { waitFor, size } = startPoller();
+    await createPending(2);
+    const client = new AbortController();
+    const [left, stayed] = [waitFor(1, client.signal), waitFor(2, staying())];
+    client.abort();
+    expect(size()).toBe(1);
+    expect(await left).toBeUndefined();
+    await fillAll();
+    expect(await stayed).toMatchObject({ id: 2, status: 'filled' });
+  });
+
+  test('ends with nothing at once for a client that has left already', async () => {
+    const { waitFor, size } = startPoller();
+    await createPending(1);
+    const answer = waitFor(1, AbortSignal.abort());
+    expect(size()).toBe(0);
+    expect(await answer).toBeUndefined();
+  });
+
+  test('ends with nothing after its limit', async () => {
+    const { waitFor, size } = startPoller();
+    await createPending(1);
+    const startedAt = performance.now();
+    expect(await waitFor(1, staying(), 100)).toBeUndefined();
+    expect(performance.now() - startedAt).toBeGreaterThan(98);
+    expect(size()).toBe(0);
+  });
+
+  test('lasts as long as a limit that is longer than a timer can be', async () => {
+    const { waitFor } = startPoller();
+    await createPending(1);
+    await fillAll();
+    expect(await waitFor(1, staying(), 2 ** 31)).toMatchObject({ status: 'filled' });
+  });
+
+  test('is possible for two at once, and each is told', async () => {
+    const { waitFor } = startPoller();
+    await createPending(1);
+    const told: (SettledEvent | undefined)[] = [];
+    for (let n = 1; n <= 2; n++) void waitFor(1, staying()).then((event) => told.push(event));
+    await fillAll();
+    await expect.poll(() => told.map((event) => event?.status)).toEqual(['filled', 'filled']);
+  });
+
+  test('leaves no timer behind, and nothing on the signal', async () => {
+    const { waitFor } = startPoller();
+    await createPending(100);
+    await fillAll();
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const signal = staying();
+    await Promise.all(Array.from({ length: 100 }, (_, index) => waitFor(index + 1, signal, 600_000)));
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(timers()).toBeLessThan(before + 50);
+  });
+});
+
+describe('the loop', () => {
+  test('lets everybody go when it is stopped, and comes to an end', async () => {
+    const { waitFor, size, stop } = startPoller();
+    await createPending(3);
+    const answers = [1, 2, 3].map((id) => waitFor(id, staying()));
+    await stop();
+    expect(await Promise.all(answers)).toEqual([undefined, undefined, undefined]);
+    expect(size()).toBe(0);
+  });
+
+  test('comes to an end also when nobody ever waited', async () => {
+    await startPoller().stop();
+  });
+
+  test('holds nobody who comes after it was stopped', async () => {
+    const { waitFor, size, stop } = startPoller();
+    await createPending(1);
+    await stop();
+    void waitFor(1, staying());
+    expect(size()).toBe(0);
+  });
+
+  test('goes on after a look that failed, and says why it failed', async () => {
+    const { waitFor, errors } = startPoller();
+    await createPending(1);
+    await fillAll();
+    await sql`RENAME TABLE Events TO EventsAway`.execute(db);
+    const answer = waitFor(1, staying());
+    await expect.poll(() => errors.length).toBeGreaterThan(1);
+    expect(errors[0]).toMatchObject({ name: 'DatabaseError', code: 'ER_NO_SUCH_TABLE' });
+    await sql`RENAME TABLE EventsAway TO Events`.execute(db);
+    expect(await answer).toMatchObject({ status: 'filled' });
+  });
+});

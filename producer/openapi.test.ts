@@ -1,0 +1,198 @@
+import { sql } from 'kysely';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import type { z } from 'zod';
+import { DatabaseError } from '../database/database-error.ts';
+import { createEvents } from '../database/events.ts';
+import { claimAll, fillAll, killAll, startTestApp } from '../tests/producer-app.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
+import {
+  createdSchema,
+  eventCountSchema,
+  eventSchema,
+  filledEventSchema,
+  MAX_COUNT,
+  problemSchema,
+} from './schemas.ts';
+
+/** The document against what the app has and does. */
+
+interface Operation {
+  parameters?: { name: string; in: string; schema: { pattern?: string } }[];
+  responses: Record<string, { description: string; content?: Record<string, { schema: { $ref?: string } }> }>;
+}
+
+interface Description {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: Record<string, Record<string, Operation>>;
+}
+
+const database = await createTestDatabase();
+const { db } = database;
+afterAll(() => database[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  await sql`DELETE FROM Events`.execute(db);
+  await sql`UPDATE DBStatus SET id = 0`.execute(db);
+});
+
+async function readDescription(): Promise<Description> {
+  const { app } = startTestApp(db);
+  const response = await app.request('/openapi.json');
+  expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+  return (await response.json()) as Description;
+}
+
+/** Every string under a `$ref`, wherever it stands. */
+function refsIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => (key === '$ref' ? [String(inner)] : refsIn(inner)));
+}
+
+function resolve(description: unknown, ref: string): unknown {
+  const keys = ref.replace(/^#\//, '').split('/');
+  return keys.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], description);
+}
+
+test('the document is OpenAPI 3.1 with a title and a version', async () => {
+  const { openapi, info } = await readDescription();
+  expect(openapi).toMatch(/^3\.1\.\d+$/);
+  expect(info).toMatchObject({ title: expect.stringMatching(/./), version: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
+});
+
+test('the document has every route of the app, and no other', async () => {
+  const { app } = startTestApp(db);
+  const { paths } = await readDescription();
+  // ALL is what answers 405; the documentation does not document itself.
+  const served = app.routes
+    .filter(({ method, path }) => method !== 'ALL' && !/^\/(docs(\/|$)|openapi\.json$)/.test(path))
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/, '{$1}')}`);
+  const documented = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(documented.toSorted()).toEqual([...new Set(served)].toSorted());
+  expect(documented).toContain('POST /create-sync');
+});
+
+test('every reference leads somewhere', async () => {
+  const description = await readDescription();
+  const refs = refsIn(description);
+  expect(refs).toContain('#/components/schemas/Event');
+  expect(refs.filter((ref) => typeof resolve(description, ref) !== 'object')).toEqual([]);
+});
+
+test('each operation says what every answer means, and each path names its parameters', async () => {
+  const { paths } = await readDescription();
+  for (const [path, operations] of Object.entries(paths)) {
+    const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    for (const { parameters = [], responses } of Object.values(operations)) {
+      expect(parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)).toEqual(named);
+      for (const { description } of Object.values(responses)) expect(description).toMatch(/^[A-Z]/);
+    }
+  }
+});
+
+test('the patterns of the parameters accept what the app accepts', async () => {
+  const { paths } = await readDescription();
+  const pattern = (path: string, method: string, name: string) =>
+    new RegExp(paths[path]![method]!.parameters!.find((parameter) => parameter.name === name)!.schema.pattern!);
+  const count = pattern('/create-async', 'post', 'count');
+  expect(['1', String(MAX_COUNT), '0', '01', '1e3'].filter((text) => count.test(text))).toEqual(['1', '10000']);
+  const id = pattern('/{id}', 'get', 'id');
+  expect(['1', '9007199254740991', '0', '01', '1e3'].filter((text) => id.test(text))).toEqual([
+    '1',
+    '9007199254740991',
+  ]);
+});
+
+const unknown = new DatabaseError(Object.assign(new Error('lost'), { code: 'ECONNRESET' }), true);
+const POST = { method: 'POST' };
+const textBody = (type: string, body: string) => ({
+  ...POST,
+  body,
+  headers: { 'Content-Type': type, 'Content-Length': String(body.length) },
+});
+const json = (body: string) => textBody('application/json', body);
+const wait = (seconds: number) => ({ ...POST, headers: { Prefer: `wait=${seconds}` } });
+
+type Answer = [
+  request: string,
+  status: number,
+  schema: z.ZodObject,
+  init?: RequestInit,
+  before?: () => Promise<unknown>,
+];
+
+describe('real answers are what the document says of them', () => {
+  test.each<Answer>([
+    ['GET /', 200, eventCountSchema],
+    ['GET /{id}', 200, eventSchema],
+    ['GET /{id}', 200, eventSchema, {}, () => claimAll(db)],
+    ['GET /{id}', 200, eventSchema, {}, () => fillAll(db, 'palavra')],
+    ['GET /{id}', 200, eventSchema, {}, () => killAll(db)],
+    ['GET /{id}', 404, problemSchema, {}, () => sql`DELETE FROM Events`.execute(db)],
+    ['POST /create-async', 202, createdSchema, POST],
+    ['POST /create-async?count=5', 202, createdSchema, POST],
+    ['POST /create-async?count=x', 400, problemSchema, POST],
+    ['POST /create-async', 400, problemSchema, json('{')],
+    ['POST /create-async', 413, problemSchema, json(' '.repeat(5_000))],
+    ['POST /create-async', 415, problemSchema, textBody('text/plain', 'x')],
+    ['POST /create-async', 422, problemSchema, json('[]')],
+    ['POST /create-sync', 202, createdSchema, wait(0)],
+    ['POST /create-sync', 400, problemSchema, json('{')],
+    ['POST /create-sync', 413, problemSchema, json(' '.repeat(5_000))],
+    ['POST /create-sync', 415, problemSchema, textBody('text/plain', 'x')],
+    ['POST /create-sync', 422, problemSchema, json('[]')],
+  ])('%s answers %i', async (request, status, schema, init = {}, before = async () => {}) => {
+    const { app } = startTestApp(db);
+    await createEvents(db, [{}]);
+    await before();
+    const [method, path] = request.split(' ') as [string, string];
+    await expectDocumented(request, status, schema, await app.request(path.replace('{id}', '1'), { method, ...init }));
+  });
+
+  test.each([
+    [201, filledEventSchema, () => fillAll(db, 'palavra')],
+    [502, problemSchema, () => killAll(db)],
+  ] as const)('POST /create-sync answers %i', async (status, schema, settle) => {
+    const { app, poller } = startTestApp(db);
+    const answer = app.request('/create-sync', POST);
+    await expect.poll(poller.size).toBe(1);
+    await settle();
+    await expectDocumented('POST /create-sync', status, schema, await answer);
+  });
+
+  test.each(['GET /', 'GET /{id}', 'GET /readyz', 'POST /create-async', 'POST /create-sync'])(
+    '%s answers 503',
+    async (request) => {
+      const fail = () => Promise.reject(unknown);
+      const { app } = startTestApp(db, { createEvents: fail, countEvents: fail, findEvent: fail });
+      const [method, path] = request.split(' ') as [string, string];
+      const response = await app.request(path.replace('{id}', '1'), { method });
+      await expectDocumented(request, 503, problemSchema, response);
+    },
+  );
+
+  /** The document names the status, the type and the schema of the answer, which fits the schema to the last member. */
+  async function expectDocumented(request: string, status: number, schema: z.ZodObject, response: Response) {
+    expect(response.status).toBe(status);
+    const [method, path] = request.toLowerCase().replace(/\?.*/, '').split(' ') as [string, string];
+    const content = (await readDescription()).paths[path]?.[method]?.responses[status]?.content;
+    const type = response.headers.get('content-type')!;
+    expect(content?.[type]?.schema.$ref).toBe(`#/components/schemas/${schema.meta()?.id}`);
+    expect(schema.strict().safeParse(await response.json())).toMatchObject({ success: true });
+  }
+});
+
+test('the page for people loads all it needs from the producer itself', async () => {
+  const { app } = startTestApp(db);
+  const page = await app.request('/docs');
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+  const loaded = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+  expect(loaded.length).toBeGreaterThan(3);
+  for (const path of loaded) {
+    const response = await app.request(path);
+    expect([path, response.status]).toEqual([expect.stringMatching(/^\/docs\//), 200]);
+    expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(50);
+  }
+});

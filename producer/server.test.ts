@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { countEvents, findEvent } from '../database/events.ts';
+import { fillAll, startTestApp } from '../tests/producer-app.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
+import type { ProducerDeps } from './app.ts';
+import { closeServer, listen, portOf } from './server.ts';
+
+/** What only a real connection shows. */
+
+const database = await createTestDatabase();
+const { db } = database;
+afterAll(() => database[Symbol.asyncDispose]());
+
+async function startServer(replaced: Partial<ProducerDeps> = {}) {
+  const { app, poller } = startTestApp(db, replaced);
+  const server = await listen(app, 0, '127.0.0.1');
+  onTestFinished(() => closeServer(server, 0));
+  return { app, poller, server, port: portOf(server), url: `http://127.0.0.1:${portOf(server)}` };
+}
+
+/** All that the server says to these bytes, until it closes the connection. */
+async function say(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  socket.write(text);
+  let answer = '';
+  for await (const piece of socket) answer += piece as string;
+  return answer;
+}
+
+test('a create-sync is answered over a connection, with its headers', async () => {
+  const { url, poller } = await startServer();
+  const answer = fetch(`${url}/create-sync`, { method: 'POST' });
+  await expect.poll(poller.size).toBe(1);
+  await fillAll(db, 'palavra');
+  const response = await answer;
+  expect(response.status).toBe(201);
+  const event = (await response.json()) as { id: number };
+  expect(event).toEqual({ id: event.id, valor: 'palavra', status: 'filled' });
+  expect(response.headers.get('location')).toBe(`/${event.id}`);
+});
+
+test('a client that hangs up is no longer waited for, and its event stays', async () => {
+  const { port, poller } = await startServer();
+  const socket = connect(port, '127.0.0.1');
+  socket.write('POST /create-sync HTTP/1.1\r\nHost: a\r\n\r\n');
+  await expect.poll(poller.size).toBe(1);
+  const id = await countEvents(db);
+  socket.destroy();
+  await expect.poll(poller.size).toBe(0);
+  expect(await findEvent(db, id)).toMatchObject({ status: 'pending' });
+});
+
+test.each([
+  ['two lengths', 400, 'Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}'],
+  ['a length and chunks', 400, 'Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+  ['a length that is no number', 400, 'Content-Length: x\r\n\r\n{}'],
+  ['a folded header', 400, 'X-Folded: a\r\n b\r\n\r\n'],
+  ['headers over 16 kB', 431, `X-Long: ${'x'.repeat(17_000)}\r\n\r\n`],
+])('a request with %s is answered %i, its connection closed, and nothing created', async (_, status, rest) => {
+  const { port } = await startServer();
+  const before = await countEvents(db);
+  const answer = await say(port, `POST /create-async HTTP/1.1\r\nHost: a\r\n${rest}`);
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(await countEvents(db)).toBe(before);
+});
+
+test.each([
+  ['by its length', () => 'x'.repeat(100_000)],
+  ['in chunks', () => ReadableStream.from(Array.from({ length: 100 }, () => new Uint8Array(1_000).fill(32)))],
+])('a body that is too long %s is refused with 413, and nothing is created', async (_, body) => {
+  const { url } = await startServer();
+  const before = await countEvents(db);
+  const headers = { 'Content-Type': 'application/json' };
+  const response = await fetch(`${url}/create-async`, { method: 'POST', headers, body: body(), duplex: 'half' });
+  expect(response.status).toBe(413);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(await countEvents(db)).toBe(before);
+  expect((await fetch(`${url}/livez`)).status).toBe(200);
+});
+
+test('a port that is in use is named, with the setting that changes it', async () => {
+  const { app, port } = await startServer();
+  await expect(listen(app, port, '127.0.0.1')).rejects.toThrow(`port ${port} is in use; choose another with PORT`);
+});
+
+test('a closing server answers what is under way and takes nothing new', async () => {
+  const { url, port, server, poller } = await startServer();
+  const answer = fetch(`${url}/create-sync`, { method: 'POST' });
+  await expect.poll(poller.size).toBe(1);
+  void closeServer(server, 30_000);
+  const [error] = (await once(connect(port, '127.0.0.1'), 'error')) as [Error];
+  expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+  await fillAll(db, 'último');
+  expect((await answer).status).toBe(201);
+});
+
+test('a draining server is closed once the last request is answered, though its client keeps the connection', async () => {
+  let draining = false;
+  const { url, server, poller } = await startServer({ isDraining: () => draining });
+  const answer = fetch(`${url}/create-sync`, { method: 'POST' });
+  await expect.poll(poller.size).toBe(1);
+  draining = true;
+  let isClosed = false;
+  void closeServer(server, 30_000).then(() => {
+    isClosed = true;
+  });
+  await fillAll(db, 'último');
+  expect((await (await answer).json()) as object).toMatchObject({ valor: 'último' });
+  await expect.poll(() => isClosed).toBe(true);
+});
+
+test('a closing server waits no longer than its grace', async () => {
+  const { url, server, poller } = await startServer();
+  const answer = fetch(`${url}/create-sync`, { method: 'POST' });
+  const outcome = answer.then(
+    () => 'answered',
+    () => 'cut off',
+  );
+  await expect.poll(poller.size).toBe(1);
+  await closeServer(server, 50);
+  expect(await outcome).toBe('cut off');
+});

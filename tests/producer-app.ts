@@ -1,0 +1,68 @@
+import { expect, onTestFinished } from 'vitest';
+import type { Database } from '../database/connect.ts';
+import { type Claim, claimEvents, countEvents, failEvents, fillEvents, findEvent } from '../database/events.ts';
+import { createApp, type ProducerDeps } from '../producer/app.ts';
+import { createCompletionPoller } from '../producer/completion-poller.ts';
+import { readProducerConfig } from '../producer/config.ts';
+import { createBatcher } from '../producer/create-batcher.ts';
+import { createLogger } from '../producer/request-log.ts';
+
+const LEASE_MS = 30_000;
+
+/** For tests: the app as main.ts puts it together, quiet and without a server, until the test is over. */
+export function startTestApp(db: Database, replaced: Partial<ProducerDeps> = {}) {
+  const poller = createCompletionPoller({ db, pollMs: 5, onError: console.error });
+  const stop = new AbortController();
+  const polling = poller.run(stop.signal);
+  const app = createApp({
+    createEvents: createBatcher({ db, maxRequests: 1_000, maxQueued: 50_000 }),
+    waitFor: poller.waitFor,
+    waitingLimit: 10_000,
+    countEvents: () => countEvents(db),
+    findEvent: (id) => findEvent(db, id),
+    isDraining: () => false,
+    log: createLogger(readProducerConfig({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' })),
+    ...replaced,
+  });
+  onTestFinished(async () => {
+    stop.abort();
+    await polling;
+  });
+  return { app, poller };
+}
+
+/** Claims what is pending, as a consumer does. */
+export function claimAll(db: Database): Promise<Claim[]> {
+  return claimEvents(db, 'test/1', 10_000, LEASE_MS);
+}
+
+/** pending -> filled, for all events. */
+export async function fillAll(db: Database, valor: string): Promise<void> {
+  const claims = await claimAll(db);
+  await fillEvents(
+    db,
+    'test/1',
+    claims.map((claim) => ({ ...claim, valor })),
+  );
+}
+
+/** pending -> dead, for all events. */
+export async function killAll(db: Database): Promise<void> {
+  const failures = (await claimAll(db)).map((claim) => ({ ...claim, reason: 'sem palavra' }));
+  await failEvents(db, 'test/1', failures, { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 });
+}
+
+/** The problem document of an answer, which must be whole and bear the request id of the header. */
+export async function problemOf(response: Response): Promise<Record<string, unknown>> {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const problem = (await response.json()) as Record<string, unknown>;
+  expect(problem).toMatchObject({
+    type: 'about:blank',
+    title: expect.stringMatching(/^[A-Z][A-Za-z -]+$/),
+    status: response.status,
+    detail: expect.stringMatching(/^\w.*\.$/),
+    requestId: expect.stringMatching(/^[\w.-]+$/),
+  });
+  expect(response.headers.get('x-request-id')).toBe(problem['requestId']);
+  return problem;
+}
