@@ -53,9 +53,11 @@ async function settle(deps: BatchDeps, batch: Batch, outcomes: readonly Outcome[
   const { claimedBy, claims, claimedAt } = batch;
   const fills: Fill[] = [];
   const failures: Failure[] = [];
-  for (const [index, outcome] of outcomes.entries()) {
-    if ('valor' in outcome) fills.push({ ...claims[index]!, valor: outcome.valor });
-    else failures.push({ ...claims[index]!, reason: outcome.failure });
+  for (const [index, claim] of claims.slice(0, outcomes.length).entries()) {
+    const outcome = outcomes[index]!;
+    if ('failure' in outcome) failures.push({ ...claim, reason: outcome.failure });
+    else if (isStorable(outcome.valor)) fills.push({ ...claim, valor: outcome.valor });
+    else failures.push({ ...claim, reason: 'a value that cannot be stored' });
   }
   if (fills.length > 0) {
     const filled = await fillEvents(db, claimedBy, fills);
@@ -69,6 +71,11 @@ async function settle(deps: BatchDeps, batch: Batch, outcomes: readonly Outcome[
   if (outcomes.length < claims.length) {
     await release(deps, batch, claims.slice(outcomes.length), 'fewer values than events');
   }
+}
+
+/** A value is never empty, for that means not filled; a column of 255 characters takes it, and JSON carries it. */
+function isStorable(valor: unknown): boolean {
+  return typeof valor === 'string' && valor !== '' && valor.length <= 255 && valor.isWellFormed();
 }
 
 async function release(

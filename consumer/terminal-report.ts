@@ -30,6 +30,8 @@ export function createTerminalReport({ quiet, verbose, write }: TerminalReportOp
       for (const { id, attempt, reason } of failures.slice(0, LINES_PER_SECOND)) {
         say(styleText('yellow', `#${id} attempt ${attempt} failed: ${reason}`));
       }
+      const more = failures.length - LINES_PER_SECOND;
+      if (more > 0) say(styleText('yellow', `… and ${more} more`));
     },
     released: (events, why) => say(styleText('dim', `${events} given back: ${why}`)),
     sourceDown: (error) => say(styleText('red', `word service down, nothing is claimed: ${messageOf(error)}`)),

@@ -73,21 +73,26 @@ function retryAfterMs(header: string | null): number | undefined {
 }
 
 async function readText(response: Response, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let text = '';
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength;
     if (bytes > maxBytes) throw new AbortError(`the word service sent more than ${maxBytes} bytes`);
-    text += decoder.decode(chunk, { stream: true });
+    chunks.push(chunk);
   }
-  return text + decoder.decode();
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (cause) {
+    throw new Error('the word service sent broken UTF-8', { cause });
+  }
 }
 
 function parseWords(text: string): unknown[] {
   const list: unknown = JSON.parse(text);
   if (!Array.isArray(list) || list.length === 0) throw new Error('the word service sent no list of words');
-  return list.map((item: unknown) => (typeof item === 'object' && item !== null && 'word' in item ? item.word : item));
+  return list.map((item: unknown) =>
+    typeof item === 'object' && item !== null && 'word' in item ? item.word : undefined,
+  );
 }
 
 const WORD = /^\p{L}\p{M}*(?:[-'’]?\p{L}\p{M}*)*$/u;

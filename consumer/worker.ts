@@ -39,7 +39,7 @@ const AFTER_TROUBLE_MS = 1_000;
 export async function runWorker(deps: WorkerDeps, stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
   const state = createWorkerState(deps);
   while (!stop.aborted) {
-    const delayMs = await workRound(deps, state, giveUp);
+    const delayMs = await workRound(deps, state, stop, giveUp);
     if (delayMs === 'done') break;
     if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => {});
   }
@@ -47,10 +47,15 @@ export async function runWorker(deps: WorkerDeps, stop: AbortSignal, giveUp: Abo
 }
 
 /** One claim, when there is a hand free and a source that works. Resolves to the ms until the next round. */
-export async function workRound(deps: WorkerDeps, state: WorkerState, giveUp: AbortSignal): Promise<number | 'done'> {
+export async function workRound(
+  deps: WorkerDeps,
+  state: WorkerState,
+  stop: AbortSignal,
+  giveUp: AbortSignal,
+): Promise<number | 'done'> {
   const { report, once, pollMs } = deps;
   const pauseMs = state.outage.pauseMs();
-  if (pauseMs !== undefined) return pauseMs > 0 ? pauseMs : tryAgain(deps, state, giveUp);
+  if (pauseMs !== undefined) return pauseMs > 0 ? pauseMs : tryAgain(deps, state, stop);
   if (state.inHand.size >= deps.concurrency) {
     await Promise.race(state.inHand);
     return 0;
@@ -87,6 +92,7 @@ async function workInBackground(
 ): Promise<void> {
   try {
     const served = await workBatch(deps, batch, giveUp);
+    if (served === 0) throw new Error('the source served nothing');
     state.most = served < batch.claims.length ? Math.max(1, served) : Math.min(deps.batch, state.most * 2);
     if (state.outage.end()) deps.report.sourceBack();
   } catch (error) {
@@ -98,10 +104,10 @@ async function workInBackground(
 async function tryAgain(
   { makeValues, report }: WorkerDeps,
   { outage }: WorkerState,
-  giveUp: AbortSignal,
+  stop: AbortSignal,
 ): Promise<number> {
   try {
-    await makeValues([], giveUp);
+    await makeValues([], stop);
     if (outage.end()) report.sourceBack();
   } catch (error) {
     outage.begin(error);

@@ -72,7 +72,8 @@ export interface Fill extends Claim {
 
 /**
  * processing -> filled, for each claim that still holds: same consumer, same attempt, lease not over, still empty.
- * Resolves to the ids that were filled; a missing one was a lost claim and is unchanged.
+ * Resolves to the ids that were filled; a missing one was a lost claim and is unchanged. A value is 1 to 255 characters
+ * of well-formed text.
  */
 export async function fillEvents(db: Database, claimedBy: string, fills: readonly Fill[]): Promise<Set<number>> {
   const list = JSON.stringify(fills.map(({ id, attempt, valor }) => [id, attempt, valor]));
@@ -84,7 +85,7 @@ export async function fillEvents(db: Database, claimedBy: string, fills: readonl
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = made.id
       SET Events.valor = made.valor, Events.processing = 0, Events.filled_at = NOW(3), Events.last_error = NULL
       WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = made.attempt
-        AND Events.due_at > NOW(3)`.execute(db);
+        AND Events.due_at > NOW(3) AND made.valor <> ''`.execute(db);
 
   // After an unknown outcome the same statement may go again: what it filled the first time is no longer open.
   const { numAffectedRows } = await fill().catch((error: unknown) => {

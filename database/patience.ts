@@ -6,7 +6,7 @@ export interface PatienceOptions {
   patienceMs?: number;
   /** Called once when contact is lost and once when it is back, not for each failed try. */
   onAvailability?: (available: boolean, error?: DatabaseError) => void;
-  /** Once aborted, nothing is tried a second time. */
+  /** Once aborted, a server that cannot be reached is not waited for. */
   signal?: AbortSignal;
 }
 
@@ -36,8 +36,9 @@ export function createPatience({ patienceMs = 3_000, onAvailability, signal }: P
         if (!(error instanceof DatabaseError)) throw error;
         if (error.fault === 'unavailable') note(error);
         const delayMs = retryDelay(error, tries);
-        if (delayMs === undefined || signal?.aborted || performance.now() + delayMs > giveUpAt) throw error;
-        await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => {});
+        const isHopeless = error.fault === 'unavailable' && signal?.aborted;
+        if (delayMs === undefined || isHopeless || performance.now() + delayMs > giveUpAt) throw error;
+        await sleep(delayMs, undefined, signal && !signal.aborted ? { signal } : {}).catch(() => {});
       }
     }
   };

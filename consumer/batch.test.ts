@@ -1,0 +1,194 @@
+import { sql } from 'kysely';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { claimEvents, createEvents, findEvent } from '../database/events.ts';
+import { createRecordingReport } from '../tests/recording-report.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
+import { type BatchDeps, workBatch } from './batch.ts';
+import type { MakeValues, Outcome } from './make-values.ts';
+
+const database = await createTestDatabase();
+const { db, letTimePass } = database;
+afterAll(() => database[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  await sql`DELETE FROM Events`.execute(db);
+  await sql`UPDATE DBStatus SET id = 0`.execute(db);
+});
+
+const NEVER = new AbortController().signal;
+const LEASE_MS = 30_000;
+const UNTOUCHED = { valor: null, processing: 0, attempts: 0, claimed_by: null, last_error: null };
+const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+
+function createDeps(makeValues: MakeValues) {
+  const report = createRecordingReport();
+  const retry = { maxAttempts: 2, firstDelayMs: 60_000, maxDelayMs: 60_000 };
+  return { db, makeValues, report, retry } satisfies BatchDeps;
+}
+
+let claimsMade = 0;
+async function claimBatch(most: number) {
+  const claimedBy = `a/${++claimsMade}`;
+  return { claimedBy, claims: await claimEvents(db, claimedBy, most, LEASE_MS), claimedAt: performance.now() };
+}
+
+async function claimNew(events: number) {
+  await createEvents(
+    db,
+    Array.from({ length: events }, () => ({})),
+  );
+  return claimBatch(events);
+}
+
+/** The table is not there while `work` runs. */
+async function withoutTable<T>(work: () => Promise<T>): Promise<T> {
+  await sql`RENAME TABLE Events TO Elsewhere`.execute(db);
+  try {
+    return await work();
+  } finally {
+    await sql`RENAME TABLE Elsewhere TO Events`.execute(db);
+  }
+}
+
+test('each outcome goes to its event: values are written, failed attempts wait, the rest is given back', async () => {
+  const batch = await claimNew(5);
+  const outcomes: Outcome[] = [{ valor: 'maçã' }, { failure: 'no word' }, { valor: 'pão' }];
+  const deps = createDeps(async () => outcomes);
+  expect(await workBatch(deps, batch, NEVER)).toBe(3);
+
+  expect(await row(1)).toMatchObject({ valor: 'maçã', processing: 0, attempts: 1 });
+  expect(await row(2)).toMatchObject({ valor: null, processing: 0, attempts: 1, last_error: 'no word' });
+  expect(await row(3)).toMatchObject({ valor: 'pão', processing: 0, attempts: 1 });
+  for (const id of [4, 5]) expect(await row(id)).toMatchObject(UNTOUCHED);
+
+  const { report } = deps;
+  const fills = [
+    { id: 1, attempt: 1, valor: 'maçã' },
+    { id: 3, attempt: 1, valor: 'pão' },
+  ];
+  expect(report.filled.mock.calls).toEqual([[fills, 0, expect.any(Number)]]);
+  expect(report.failed.mock.calls).toEqual([[[{ id: 2, attempt: 1, reason: 'no word' }]]]);
+  expect(report.released.mock.calls).toEqual([[2, 'fewer values than events']]);
+});
+
+test('what is given back is due at once, what failed is not', async () => {
+  const outcomes: Outcome[] = [{ failure: 'no word' }];
+  await workBatch(
+    createDeps(async () => outcomes),
+    await claimNew(3),
+    NEVER,
+  );
+  expect((await claimBatch(10)).claims).toEqual([
+    { id: 2, attempt: 1 },
+    { id: 3, attempt: 1 },
+  ]);
+});
+
+test('an event whose last attempt fails is dead', async () => {
+  const deps = createDeps(async (events) => events.map(() => ({ failure: 'no word' })));
+  await workBatch(deps, await claimNew(1), NEVER);
+  expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
+  await letTimePass();
+  await workBatch(deps, await claimBatch(1), NEVER);
+  expect(await findEvent(db, 1)).toEqual({ id: 1, valor: null, status: 'dead' });
+  expect(await row(1)).toMatchObject({ attempts: 2, last_error: 'no word' });
+});
+
+test('the time that is reported begins with the claim', async () => {
+  const deps = createDeps(async () => [{ valor: 'mar' }]);
+  const batch = await claimNew(1);
+  await workBatch(deps, { ...batch, claimedAt: performance.now() - 5_000 }, NEVER);
+  const ms = deps.report.filled.mock.calls[0]![2];
+  expect(ms).toBeGreaterThanOrEqual(5_000);
+  expect(ms).toBe(Math.round(ms));
+});
+
+describe('a claim that is lost while its value is made', () => {
+  test('is reported and changes nothing; the rest of the batch is filled', async () => {
+    const batch = await claimNew(2);
+    const deps = createDeps(async () => {
+      await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 SECOND WHERE id = 1`.execute(db);
+      expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([{ id: 1, attempt: 2 }]);
+      return [{ valor: 'tarde' }, { valor: 'cedo' }];
+    });
+    await workBatch(deps, batch, NEVER);
+    expect(await row(1)).toMatchObject({ valor: null, processing: 1, claimed_by: 'b/1', attempts: 2 });
+    expect(await row(2)).toMatchObject({ valor: 'cedo', processing: 0 });
+    expect(deps.report.filled.mock.calls).toEqual([[[{ id: 2, attempt: 1, valor: 'cedo' }], 1, expect.any(Number)]]);
+  });
+
+  test.each<[string, () => Outcome[]]>([
+    ['a value', () => [{ valor: 'tarde' }]],
+    ['a failure', () => [{ failure: 'no word' }]],
+    ['no outcome', () => []],
+    [
+      'a source out of order',
+      () => {
+        throw new Error('out of order');
+      },
+    ],
+  ])('is not touched by %s', async (_, outcomes) => {
+    const batch = await claimNew(1);
+    await letTimePass();
+    await claimEvents(db, 'b/1', 1, LEASE_MS);
+    const before = await row(1);
+    await workBatch(
+      createDeps(async () => outcomes()),
+      batch,
+      NEVER,
+    ).catch(() => {});
+    expect(await row(1)).toEqual(before);
+  });
+});
+
+describe('a source that rejects', () => {
+  const outOfOrder: MakeValues = async () => {
+    throw new Error('out of order');
+  };
+
+  test('gets its events given back untouched, and its error is passed on', async () => {
+    const batch = await claimNew(2);
+    const deps = createDeps(outOfOrder);
+    await expect(workBatch(deps, batch, NEVER)).rejects.toThrow('out of order');
+    for (const id of [1, 2]) expect(await row(id)).toMatchObject(UNTOUCHED);
+    expect(deps.report.released.mock.calls).toEqual([[2, 'no values']]);
+  });
+
+  test('while the database is away leaves its events to their lease, and its own error is passed on', async () => {
+    const batch = await claimNew(2);
+    const deps = createDeps(outOfOrder);
+    await withoutTable(() => expect(workBatch(deps, batch, NEVER)).rejects.toThrow('out of order'));
+    expect(deps.report.trouble).toHaveBeenCalledOnce();
+    expect(await row(1)).toMatchObject({ processing: 1, attempts: 1 });
+  });
+});
+
+test('values that cannot be written down are reported, and their events are left to their lease', async () => {
+  const batch = await claimNew(2);
+  const deps = createDeps(async (events) => events.map(() => ({ valor: 'mar' })));
+  await withoutTable(() => workBatch(deps, batch, NEVER));
+  expect(deps.report.trouble.mock.calls).toEqual([['2 events are left to their lease', expect.any(Error)]]);
+  expect(deps.report.filled).not.toHaveBeenCalled();
+  expect(await row(1)).toMatchObject({ valor: null, processing: 1, attempts: 1 });
+  await letTimePass();
+  expect((await claimBatch(10)).claims).toHaveLength(2);
+});
+
+test.each([
+  ['an empty one', ''],
+  ['one that is too long', 'x'.repeat(256)],
+  ['half a character', 'a\ud83d'],
+  ['no text at all', undefined as unknown as string],
+])('a value that cannot be stored (%s) is a failed attempt of its event, and harms no other', async (_, valor) => {
+  const deps = createDeps(async () => [{ valor: 'mar' }, { valor }, { valor: 'sol' }]);
+  await workBatch(deps, await claimNew(3), NEVER);
+  expect(await row(1)).toMatchObject({ valor: 'mar' });
+  expect(await row(2)).toMatchObject({ valor: null, attempts: 1, last_error: 'a value that cannot be stored' });
+  expect(await row(3)).toMatchObject({ valor: 'sol' });
+});
+
+test('outcomes beyond the events are left out', async () => {
+  const deps = createDeps(async () => [{ valor: 'mar' }, { valor: 'sol' }]);
+  await workBatch(deps, await claimNew(1), NEVER);
+  expect(deps.report.filled.mock.calls).toEqual([[[{ id: 1, attempt: 1, valor: 'mar' }], 0, expect.any(Number)]]);
+});

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const run = promisify(execFile);
+const MODULE = JSON.stringify(new URL('json-report.ts', import.meta.url).href);
+
+/** The lines of a process of its own, since the report writes to its standard output. */
+async function linesOf(level: string, code: string): Promise<Record<string, unknown>[]> {
+  const script = `import { createJsonReport } from ${MODULE}; const report = createJsonReport('${level}', 'ana'); ${code}`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script]);
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+test('each batch and each happening is one line of JSON, and a flush writes them all before the process ends', async () => {
+  const lines = await linesOf(
+    'info',
+    `report.filled([{ id: 1, attempt: 1, valor: 'mar' }, { id: 2, attempt: 1, valor: 'pão' }], 3, 41);
+    report.failed([{ id: 7, attempt: 2, reason: 'no word' }]);
+    report.released(4, 'shutting down');
+    report.sourceDown(new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }));
+    report.sourceBack();
+    report.databaseLost(new Error('gone'));
+    report.databaseBack();
+    report.trouble('could not claim', new Error('gone'));
+    report.note('stopped');
+    report.flush();
+    process.exit(0);`,
+  );
+  expect(lines).toMatchObject([
+    { level: 30, filled: 2, lost: 3, ms: 41, first: 1, last: 2, msg: 'filled' },
+    { level: 40, failed: 1, ids: [7], reason: 'no word' },
+    { level: 30, released: 4, why: 'shutting down' },
+    { level: 40, reason: 'fetch failed (ECONNREFUSED)' },
+    { level: 30 },
+    { level: 40, reason: 'gone' },
+    { level: 30 },
+    { level: 50, err: { message: 'gone', stack: expect.any(String) }, msg: 'could not claim' },
+    { level: 30, msg: 'stopped' },
+  ]);
+  for (const line of lines) {
+    expect(line).toMatchObject({ part: 'consumer', consumer: 'ana', time: expect.stringMatching(/^\d{4}-.*Z$/) });
+  }
+});
+
+test('what is less important than the level is not written', async () => {
+  const lines = await linesOf(
+    'warn',
+    `report.note('stopped'); report.databaseLost(new Error('gone')); report.flush();`,
+  );
+  expect(lines).toMatchObject([{ reason: 'gone' }]);
+});

@@ -1,0 +1,261 @@
+import { sql } from 'kysely';
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { claimEvents, createEvents } from '../database/events.ts';
+import { createRecordingReport } from '../tests/recording-report.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
+import { type MakeValues, type Outcome, SourceBusyError } from './make-values.ts';
+import { createWorkerState, runWorker, type WorkerDeps, workRound } from './worker.ts';
+
+const database = await createTestDatabase();
+const { db, letTimePass } = database;
+afterAll(() => database[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  await sql`DELETE FROM Events`.execute(db);
+  await sql`UPDATE DBStatus SET id = 0`.execute(db);
+});
+
+const NEVER = new AbortController().signal;
+const LONG_MS = 600_000;
+const some = (count: number) => Array.from({ length: count }, () => ({}));
+const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+const UNTOUCHED = { valor: null, processing: 0, attempts: 0, claimed_by: null, last_error: null };
+
+async function count(condition: ReturnType<typeof sql>): Promise<number> {
+  const { rows } = await sql<{ n: number }>`SELECT COUNT(*) AS n FROM Events WHERE ${condition}`.execute(db);
+  return Number(rows[0]?.n);
+}
+const held = () => count(sql`processing = 1`);
+const filled = () => count(sql`valor <> ''`);
+
+function createWorker(makeValues: MakeValues, options: Partial<WorkerDeps> = {}) {
+  const report = createRecordingReport();
+  const retry = { maxAttempts: 2, firstDelayMs: 60_000, maxDelayMs: 60_000 };
+  const pace = { batch: 10, concurrency: 1, pollMs: 5, leaseMs: 30_000, once: true };
+  const deps: WorkerDeps = { db, makeValues, report, retry, consumer: 'a', ...pace, ...options };
+  return { deps, report, state: createWorkerState(deps) };
+}
+
+/** A source that answers when the test does. */
+function createHandSource() {
+  const calls: { ids: number[]; answer: (outcomes: Outcome[]) => void }[] = [];
+  const makeValues: MakeValues = (events, signal) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome[]>();
+    calls.push({ ids: events.map(({ id }) => id), answer: resolve });
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
+    return promise;
+  };
+  return { calls, makeValues };
+}
+
+const busy: MakeValues = () => Promise.reject(new SourceBusyError('busy', LONG_MS));
+const named: MakeValues = async (events) => events.map(({ id }) => ({ valor: `palavra-${id}` }));
+
+describe('a worker', () => {
+  test('fills everything that is due, each event with its own value, and with `once` ends then', async () => {
+    await createEvents(db, some(25));
+    const { deps, report } = createWorker(named);
+    await runWorker(deps, NEVER, NEVER);
+    expect(await count(sql`valor = CONCAT('palavra-', id) AND processing = 0 AND attempts = 1`)).toBe(25);
+    expect(report.filled.mock.calls.map(([fills, lost]) => [fills.length, lost])).toEqual([
+      [10, 0],
+      [10, 0],
+      [5, 0],
+    ]);
+  });
+
+  test('goes on looking for new events when nothing is due', async () => {
+    const stop = new AbortController();
+    const { deps } = createWorker(named, { once: false });
+    const running = runWorker(deps, stop.signal, NEVER);
+    for (let n = 1; n <= 3; n++) {
+      await createEvents(db, some(1));
+      await expect.poll(filled).toBe(n);
+    }
+    stop.abort();
+    await running;
+  });
+
+  test('claims the next batch while another is in hand, and never holds more than its concurrency', async () => {
+    await createEvents(db, some(24));
+    const atOnce: number[] = [];
+    let inHand = 0;
+    const makeValues: MakeValues = async (events, signal) => {
+      inHand++;
+      // Three batches of two come together before any of them is answered.
+      await vi.waitFor(() => expect(inHand).toBe(3), { timeout: 5_000, interval: 5 });
+      atOnce.push(await held());
+      await vi.waitFor(() => expect(atOnce.length % 3).toBe(0), { timeout: 5_000, interval: 1 });
+      inHand = 0;
+      return named(events, signal);
+    };
+    const { deps } = createWorker(makeValues, { batch: 2, concurrency: 3 });
+    await runWorker(deps, NEVER, NEVER);
+    expect(await filled()).toBe(24);
+    expect(atOnce).toEqual(Array.from({ length: 12 }, () => 6));
+  });
+});
+
+describe('a source that serves fewer than asked', () => {
+  test('is asked for as many as it serves, and then for more again', async () => {
+    await createEvents(db, some(23));
+    const asked: number[] = [];
+    const makeValues: MakeValues = async (events, signal) => {
+      asked.push(events.length);
+      return (await named(events, signal)).slice(0, 5);
+    };
+    const { deps, report } = createWorker(makeValues, { batch: 16 });
+    await runWorker(deps, NEVER, NEVER);
+    expect(asked).toEqual([16, 5, 10, 5, 3]);
+    // What was given back for want of values has its first attempt still before it.
+    expect(await count(sql`valor <> '' AND attempts = 1`)).toBe(23);
+    expect(report.sourceDown).not.toHaveBeenCalled();
+  });
+});
+
+describe('a source that is out of order', () => {
+  test('is asked with no event at stake until it works; nothing is claimed, and no attempt counts', async () => {
+    await createEvents(db, some(8));
+    const asked: number[] = [];
+    const atStake: number[] = [];
+    const makeValues: MakeValues = async (events, signal) => {
+      asked.push(events.length);
+      if (events.length === 0) atStake.push(await count(sql`processing = 1 OR attempts > 0`));
+      if (atStake.length < 2) throw new Error('out of order');
+      return named(events, signal);
+    };
+    const { deps, report } = createWorker(makeValues, { batch: 4, concurrency: 2 });
+    await runWorker(deps, NEVER, NEVER);
+
+    expect(atStake).toEqual([0, 0]);
+    expect(asked.indexOf(0)).toBeLessThanOrEqual(2);
+    expect(await count(sql`valor <> '' AND attempts = 1`)).toBe(8);
+    expect(report.sourceDown.mock.calls).toEqual([[new Error('out of order')]]);
+    expect(report.sourceBack).toHaveBeenCalledOnce();
+    expect(report.trouble).not.toHaveBeenCalled();
+  });
+
+  test('is left alone for as long as it wants', async () => {
+    await createEvents(db, some(1));
+    const { deps, state } = createWorker(busy);
+    await workRound(deps, state, NEVER, NEVER);
+    await Promise.all(state.inHand);
+    expect(await workRound(deps, state, NEVER, NEVER)).toBeGreaterThan(LONG_MS - 10_000);
+  });
+
+  test('does not keep a worker from stopping', async () => {
+    await createEvents(db, some(1));
+    const stop = new AbortController();
+    const { deps, report } = createWorker(busy);
+    const running = runWorker(deps, stop.signal, NEVER);
+    await vi.waitFor(() => expect(report.sourceDown).toHaveBeenCalled());
+    stop.abort();
+    await running;
+    expect(await row(1)).toMatchObject(UNTOUCHED);
+  });
+});
+
+test('a claim that the database refuses is reported, and the next round follows', async () => {
+  await createEvents(db, some(3));
+  const { deps, report } = createWorker(named);
+  await sql`RENAME TABLE Events TO Elsewhere`.execute(db);
+  const running = runWorker(deps, NEVER, NEVER);
+  try {
+    await vi.waitFor(() => expect(report.trouble).toHaveBeenCalled(), { timeout: 5_000 });
+  } finally {
+    await sql`RENAME TABLE Elsewhere TO Events`.execute(db);
+  }
+  await running;
+  expect(report.trouble.mock.calls).toEqual([['could not claim', expect.any(Error)]]);
+  expect(await filled()).toBe(3);
+});
+
+test('a claim that is lost while its value is made changes nothing, and the worker goes on', async () => {
+  await createEvents(db, some(1));
+  const { calls, makeValues } = createHandSource();
+  const { deps, state, report } = createWorker(makeValues);
+  await workRound(deps, state, NEVER, NEVER);
+  await letTimePass();
+  await claimEvents(db, 'b/1', 1, 30_000);
+  const before = await row(1);
+  calls[0]!.answer([{ valor: 'tarde' }]);
+  await Promise.all(state.inHand);
+  expect(await row(1)).toEqual(before);
+  expect(report.filled.mock.calls).toEqual([[[], 1, expect.any(Number)]]);
+  expect(await workRound(deps, state, NEVER, NEVER)).toBe('done');
+});
+
+describe('stopping', () => {
+  test('claims no more and finishes what is held', async () => {
+    await createEvents(db, some(6));
+    const stop = new AbortController();
+    const { calls, makeValues } = createHandSource();
+    const { deps } = createWorker(makeValues, { batch: 2, concurrency: 2, once: false });
+    const running = runWorker(deps, stop.signal, NEVER);
+    await vi.waitFor(() => expect(calls).toHaveLength(2));
+    const ended = vi.fn<() => void>();
+    void running.then(ended);
+    stop.abort();
+    calls[0]!.answer([{ valor: 'mar' }, { valor: 'sol' }]);
+    await expect.poll(filled).toBe(2);
+    expect(ended).not.toHaveBeenCalled();
+    calls[1]!.answer([{ valor: 'rio' }, { valor: 'pão' }]);
+    await running;
+    expect(calls).toHaveLength(2);
+    expect(await filled()).toBe(4);
+    for (const id of [5, 6]) expect(await row(id)).toMatchObject(UNTOUCHED);
+  });
+
+  test('does not wait for the next look at the table', async () => {
+    const stop = new AbortController();
+    const running = runWorker(createWorker(named, { once: false, pollMs: LONG_MS }).deps, stop.signal, NEVER);
+    stop.abort();
+    await running;
+  });
+
+  test('and giving up gives back what is held, and blames neither the events nor the source', async () => {
+    await createEvents(db, some(4));
+    const [stop, giveUp] = [new AbortController(), new AbortController()];
+    const { calls, makeValues } = createHandSource();
+    const { deps, report } = createWorker(makeValues, { batch: 2, concurrency: 2, once: false });
+    const running = runWorker(deps, stop.signal, giveUp.signal);
+    await vi.waitFor(() => expect(calls).toHaveLength(2));
+    stop.abort();
+    giveUp.abort();
+    await running;
+    for (const id of [1, 2, 3, 4]) expect(await row(id)).toMatchObject(UNTOUCHED);
+    expect(report.released.mock.calls).toEqual([
+      [2, 'shutting down'],
+      [2, 'shutting down'],
+    ]);
+    expect(report.sourceDown).not.toHaveBeenCalled();
+  });
+});
+
+test('a source that serves none of its events counts as out of order, and is left alone for a while', async () => {
+  await createEvents(db, some(3));
+  const makeValues = vi.fn<MakeValues>(() => Promise.resolve([]));
+  const { deps, report, state } = createWorker(makeValues);
+  await workRound(deps, state, NEVER, NEVER);
+  await Promise.all(state.inHand);
+  expect(await workRound(deps, state, NEVER, NEVER)).toBeGreaterThan(500);
+  expect(makeValues).toHaveBeenCalledTimes(1);
+  expect(report.sourceDown).toHaveBeenCalledTimes(1);
+  expect(await row(1)).toMatchObject(UNTOUCHED);
+});
+
+test('stopping does not wait for the answer of a source that is out of order', async () => {
+  const stop = new AbortController();
+  const asked = Promise.withResolvers<void>();
+  const { deps, state } = createWorker((_, signal) => {
+    asked.resolve();
+    return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+  });
+  state.outage.begin(new SourceBusyError('busy', 0));
+  // Its pause is over before it begins to be asked.
+  await expect.poll(() => state.outage.pauseMs(), { timeout: 5_000 }).toBe(0);
+  const round = workRound(deps, state, stop.signal, NEVER);
+  await asked.promise;
+  stop.abort();
+  expect(await round).toBe(0);
+});

@@ -1,0 +1,18 @@
+import { vi } from 'vitest';
+import type { Report } from '../consumer/report.ts';
+
+/** Remembers what it was told. */
+export function createRecordingReport() {
+  return {
+    filled: vi.fn<Report['filled']>(),
+    failed: vi.fn<Report['failed']>(),
+    released: vi.fn<Report['released']>(),
+    sourceDown: vi.fn<Report['sourceDown']>(),
+    sourceBack: vi.fn<Report['sourceBack']>(),
+    databaseLost: vi.fn<Report['databaseLost']>(),
+    databaseBack: vi.fn<Report['databaseBack']>(),
+    trouble: vi.fn<Report['trouble']>(),
+    note: vi.fn<Report['note']>(),
+    flush: vi.fn<Report['flush']>(),
+  } satisfies Report;
+}
