@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, test } from 'vitest';
+import { connectDatabase } from '../database/connect.ts';
+import { loadSchema } from '../database/load-schema.ts';
+import { startLocalServer } from '../database/local-server.ts';
+import { spawnTied, stopProcess } from '../database/tied-process.ts';
+import { behaviourSchema } from '../word-service/behaviour.ts';
+import { createWordService } from '../word-service/server.ts';
+import { freePort } from './free-port.ts';
+
+/** A process of ours whose JSON lines are collected. */
+function startProcess(folder: string, env: Record<string, string>) {
+  const child = spawnTied(process.execPath, [`${folder}/main.ts`], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines: { msg: string }[] = [];
+  createInterface({ input: child.stdout! }).on('line', (line) => lines.push(JSON.parse(line) as { msg: string }));
+  const said = (what: RegExp) => lines.filter(({ msg }) => what.test(msg)).length;
+  return { child, said };
+}
+
+test('processes wait for a database that is not there yet or goes away, say so once, and recover by themselves', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue-outage-'));
+  const words = createWordService(behaviourSchema.parse({})).listen(0, '127.0.0.1');
+  await once(words, 'listening');
+  const [databasePort, port] = await Promise.all([freePort(), freePort()]);
+  const options = { directory, port: databasePort };
+  const env = {
+    DATABASE_URL: `mysql://user:password@127.0.0.1:${databasePort}/messages`,
+    WORD_SERVICE_URL: `http://127.0.0.1:${(words.address() as AddressInfo).port}/api`,
+    PORT: String(port),
+  };
+  // The schema is there, the server is not.
+  const first = await startLocalServer(options);
+  const db = connectDatabase({ url: first.url() });
+  await loadSchema(db);
+  await db.destroy();
+  await first.stop();
+
+  const producer = startProcess('producer', env);
+  const consumer = startProcess('consumer', env);
+  const front = `http://127.0.0.1:${port}`;
+  let server: Awaited<ReturnType<typeof startLocalServer>> | undefined;
+  try {
+    for (let outage = 1; outage <= 3; outage++) {
+      await expect.poll(() => producer.said(/database lost/), { timeout: 10_000 }).toBe(outage);
+      await expect.poll(() => consumer.said(/database lost/), { timeout: 10_000 }).toBe(outage);
+      const refused = await fetch(`${front}/create-async`, { method: 'POST' });
+      expect(refused.status).toBe(503);
+      expect(await refused.json()).toMatchObject({ title: 'Service Unavailable' });
+      expect((await fetch(`${front}/livez`)).status).toBe(200);
+
+      server = await startLocalServer(options);
+      const created = await fetch(`${front}/create-sync`, { method: 'POST' });
+      expect(created.status).toBe(201);
+      await expect.poll(() => producer.said(/database is back/)).toBe(outage);
+      await expect.poll(() => consumer.said(/database is back/)).toBe(outage);
+      expect((await fetch(`${front}/readyz`)).status).toBe(200);
+      if (outage < 3) {
+        process.kill(server.pid, 'SIGKILL');
+        await server.ended;
+        // Nobody asks an idle producer anything; a probe does.
+        expect((await fetch(`${front}/readyz`)).status).toBe(503);
+      }
+    }
+    expect([producer.said(/lost/), consumer.said(/lost/)]).toEqual([3, 3]);
+  } finally {
+    await Promise.all([producer, consumer].map(({ child }) => stopProcess(child, 10_000)));
+    await server?.stop();
+    words.close();
+    await rm(directory, { recursive: true });
+  }
+});
