@@ -6,7 +6,7 @@ import { createApp, type ProducerDeps } from '../producer/app.ts';
 import { closeServer, listen } from '../producer/server.ts';
 
 test('/docs shows every operation in a browser, and loads nothing from elsewhere', async () => {
-  const deps = { log: { info() {}, debug() {}, error() {} } } as unknown as ProducerDeps;
+  const deps = { isDraining: () => false, log: { info() {}, debug() {}, error() {} } } as unknown as ProducerDeps;
   const server = await listen(createApp(deps), 0, '127.0.0.1');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const browser = await chromium.launch({
@@ -24,7 +24,11 @@ test('/docs shows every operation in a browser, and loads nothing from elsewhere
     page.on('pageerror', (error) => problems.push(error.message));
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
     await page.goto(`${origin}/docs`);
-    await page.locator('.opblock-summary').first().waitFor();
+    await page
+      .locator('.opblock-summary')
+      .first()
+      .waitFor({ timeout: 10_000 })
+      .catch(() => problems.push('no operation'));
     const operations = await page.locator('.opblock-summary').allInnerTexts();
     expect(operations.map((text) => text.split(/\s+/).slice(0, 2).join(' ')).toSorted()).toEqual([
       'GET /',
