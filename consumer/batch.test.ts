@@ -67,7 +67,7 @@ test('each outcome goes to its event: values are written, failed attempts wait, 
     { id: 3, attempt: 1, valor: 'pão' },
   ];
   expect(report.filled.mock.calls).toEqual([[fills, 0, expect.any(Number)]]);
-  expect(report.failed.mock.calls).toEqual([[[{ id: 2, attempt: 1, reason: 'no word' }]]]);
+  expect(report.failed.mock.calls).toEqual([[[{ id: 2, attempt: 1, reason: 'no word' }], 0]]);
   expect(report.released.mock.calls).toEqual([[2, 'fewer values than events']]);
 });
 

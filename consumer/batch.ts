@@ -65,8 +65,8 @@ async function settle(deps: BatchDeps, batch: Batch, outcomes: readonly Outcome[
     report.filled(done, fills.length - done.length, Math.round(performance.now() - claimedAt));
   }
   if (failures.length > 0) {
-    await failEvents(db, claimedBy, failures, retry);
-    report.failed(failures);
+    const held = await failEvents(db, claimedBy, failures, retry);
+    report.failed(failures, failures.length - held);
   }
   if (outcomes.length < claims.length) {
     await release(deps, batch, claims.slice(outcomes.length), 'fewer values than events');

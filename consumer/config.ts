@@ -46,7 +46,12 @@ export const consumerSettings = {
     30_000,
     'How long a claim holds; after it, the events of a consumer that died are claimed again',
   ),
-  MAX_ATTEMPTS: wholeNumber(1, 1_000_000, 5, 'An event whose attempts failed this often is dead'),
+  MAX_ATTEMPTS: wholeNumber(
+    1,
+    1_000_000,
+    5,
+    'An attempt that fails is the last if it has this number; one whose lease ran out counts',
+  ),
   RETRY_DELAY_MS: milliseconds(1, 10_000, 'Before the second attempt of an event; doubles each time'),
   RETRY_DELAY_MAX_MS: milliseconds(1, 600_000, 'The longest such pause'),
   SHUTDOWN_GRACE_MS: milliseconds(0, 10_000, 'From SIGTERM to exit; what is not filled shortly before is given back'),

@@ -19,7 +19,7 @@ test('each batch and each happening is one line of JSON, and a flush writes them
   const lines = await linesOf(
     'info',
     `report.filled([{ id: 1, attempt: 1, valor: 'mar' }, { id: 2, attempt: 1, valor: 'pão' }], 3, 41);
-    report.failed([{ id: 7, attempt: 2, reason: 'no word' }]);
+    report.failed([{ id: 7, attempt: 2, reason: 'no word' }], 0);
     report.released(4, 'shutting down');
     report.sourceDown(new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }));
     report.sourceBack();

@@ -8,9 +8,9 @@ export function createJsonReport(level: string, consumer: string): Report {
   return {
     filled: (fills, lost, ms) =>
       log.info({ filled: fills.length, lost, ms, first: fills[0]?.id, last: fills.at(-1)?.id }, 'filled'),
-    failed: (failures) =>
+    failed: (failures, lost) =>
       log.warn(
-        { failed: failures.length, ids: failures.map(({ id }) => id), reason: failures[0]?.reason },
+        { failed: failures.length, lost, ids: failures.map(({ id }) => id), reason: failures[0]?.reason },
         'attempts failed',
       ),
     released: (events, why) => log.info({ released: events, why }, 'given back'),

@@ -4,7 +4,7 @@ import type { Failure, Fill } from '../database/events.ts';
 export interface Report {
   /** `ms`: from the claim to the fill. `lost`: claims that no longer held, so that nothing was changed. */
   filled: (fills: readonly Fill[], lost: number, ms: number) => void;
-  failed: (failures: readonly Failure[]) => void;
+  failed: (failures: readonly Failure[], lost: number) => void;
   /** Given back untouched. */
   released: (events: number, why: string) => void;
   /** Once when it begins, not for each failed try. */

@@ -96,7 +96,7 @@ describe('filled events', () => {
   test('are not shown with --quiet, but what goes wrong is', () => {
     const { lines, report } = createReport({ quiet: true });
     report.filled(fills(1, 1_500), 2, 5);
-    report.failed([{ id: 7, attempt: 3, reason: 'no word' }]);
+    report.failed([{ id: 7, attempt: 3, reason: 'no word' }], 0);
     report.sourceDown(new Error('out of order'));
     vi.advanceTimersByTime(5_000);
     report.flush();
@@ -137,7 +137,10 @@ describe('what else happens', () => {
 
   test('does not flood the terminal when a whole batch fails', () => {
     const { lines, report } = createReport();
-    report.failed(Array.from({ length: 500 }, (_, id) => ({ id, attempt: 1, reason: 'no word' })));
+    report.failed(
+      Array.from({ length: 500 }, (_, id) => ({ id, attempt: 1, reason: 'no word' })),
+      0,
+    );
     expect(lines).toHaveLength(11);
     expect(lines.at(-1)).toMatch(/… and 490 more$/);
   });

@@ -14,11 +14,12 @@ const LINES_PER_SECOND = 10;
 /** Lines for people: `14:03:07 #123 coração 41 ms` for each event, or one a second when there are many. */
 export function createTerminalReport({ quiet, verbose, write }: TerminalReportOptions): Report {
   const say = (text: string) => write(`${styleText('dim', clock())} ${text}`);
+  const sayLost = (lost: number) => say(styleText('yellow', `${lost} claims were lost: others have these events now`));
   const thinned = createThinner(say);
 
   return {
     filled(fills, lost, ms) {
-      if (lost > 0) say(styleText('yellow', `${lost} claims were lost: others have these events now`));
+      if (lost > 0) sayLost(lost);
       if (quiet) return;
       for (const fill of fills) {
         const line = `${styleText('cyan', `#${fill.id}`)} ${styleText('green', fill.valor)} ${styleText('dim', `${ms} ms`)}`;
@@ -26,7 +27,8 @@ export function createTerminalReport({ quiet, verbose, write }: TerminalReportOp
         else thinned.add(fill, line);
       }
     },
-    failed: (failures) => {
+    failed: (failures, lost) => {
+      if (lost > 0) sayLost(lost);
       for (const { id, attempt, reason } of failures.slice(0, LINES_PER_SECOND)) {
         say(styleText('yellow', `#${id} attempt ${attempt} failed: ${reason}`));
       }

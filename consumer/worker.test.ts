@@ -106,7 +106,7 @@ describe('a source that serves fewer than asked', () => {
     };
     const { deps, report } = createWorker(makeValues, { batch: 16 });
     await runWorker(deps, NEVER, NEVER);
-    expect(asked).toEqual([16, 5, 10, 5, 3]);
+    expect(asked).toEqual([16, 5, 6, 5, 3]);
     // What was given back for want of values has its first attempt still before it.
     expect(await count(sql`valor <> '' AND attempts = 1`)).toBe(23);
     expect(report.sourceDown).not.toHaveBeenCalled();
@@ -258,4 +258,24 @@ test('stopping does not wait for the answer of a source that is out of order', a
   await asked.promise;
   stop.abort();
   expect(await round).toBe(0);
+});
+
+test('a source that refuses large batches gets smaller ones until all is filled', async () => {
+  await createEvents(db, some(20));
+  const makeValues: MakeValues = async (events) => {
+    if (events.length > 3) throw new SourceBusyError('too many at once', 1);
+    return events.map(() => ({ valor: 'pouco' }));
+  };
+  const { deps, report, state } = createWorker(makeValues);
+  let delayMs: number | 'done' = 0;
+  await vi.waitFor(
+    async () => {
+      delayMs = await workRound(deps, state, NEVER, NEVER);
+      await Promise.all(state.inHand);
+      expect(delayMs).toBe('done');
+    },
+    { timeout: 20_000, interval: 5 },
+  );
+  expect(await filled()).toBe(20);
+  expect(report.sourceDown.mock.calls.length).toBeLessThan(8);
 });

@@ -93,9 +93,11 @@ async function workInBackground(
   try {
     const served = await workBatch(deps, batch, giveUp);
     if (served === 0) throw new Error('the source served nothing');
-    state.most = served < batch.claims.length ? Math.max(1, served) : Math.min(deps.batch, state.most * 2);
+    state.most = served < batch.claims.length ? served : Math.min(deps.batch, Math.ceil(state.most * 1.1));
     if (state.outage.end()) deps.report.sourceBack();
   } catch (error) {
+    // It may be the number that the source cannot serve: the next claims are smaller, until they succeed.
+    state.most = Math.max(1, Math.floor(batch.claims.length / 2));
     if (!giveUp.aborted && state.outage.begin(error)) deps.report.sourceDown(error);
   }
 }

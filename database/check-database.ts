@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from './connect.ts';
 import { DatabaseError } from './database-error.ts';
-import { countEvents } from './events.ts';
+import { countEvents, hasRoutines } from './events.ts';
 
 /**
  * Waits until the database answers and holds our tables, or `signal` is aborted. While no server can be reached it
@@ -11,7 +11,8 @@ export async function checkDatabase(db: Database, signal: AbortSignal): Promise<
   while (!signal.aborted) {
     try {
       await countEvents(db);
-      return;
+      if (await hasRoutines(db)) return;
+      throw new Error('The routines are missing, or this account may not EXECUTE them; load database/init.sql.');
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
       if (error.fault === 'permanent') throw new Error(whatToDo(error), { cause: error });

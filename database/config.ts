@@ -27,7 +27,7 @@ export function wholeNumber(min: number, max: number, fallback: number, why: str
   return documented(schema, accepts, fallback, why);
 }
 
-export const port = (fallback: number, why: string) => wholeNumber(0, 65_535, fallback, why);
+export const port = (fallback: number, why: string, min = 1) => wholeNumber(min, 65_535, fallback, why);
 export const milliseconds = (min: number, fallback: number, why: string) => wholeNumber(min, 86_400_000, fallback, why);
 
 export function oneOf<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], why: string) {
@@ -54,7 +54,7 @@ export const logSettings = {
   LOG_LEVEL: oneOf(
     ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
     'info',
-    'The least important line that is written',
+    'The least important JSON line that is written',
   ),
   LOG_FORMAT: oneOf(['auto', 'json', 'pretty'], 'auto', 'auto: lines for people in a terminal, else JSON'),
 };

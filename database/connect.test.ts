@@ -134,7 +134,7 @@ test('a statement that waits for a connection longer than its patience fails, an
   await using database = await createTestDatabase();
   const db = database.connect({ poolSize: 1, patienceMs: 300 });
   const slow = sql`DO SLEEP(1)`.execute(db);
-  await expect(countEvents(db)).rejects.toMatchObject({ fault: 'unavailable' });
+  await expect(countEvents(db)).rejects.toMatchObject({ fault: 'overloaded' });
   await slow;
   expect(await countEvents(db)).toBe(0);
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type CompiledQuery,
   type Dialect,
@@ -9,7 +10,7 @@ import {
   type QueryResult,
 } from 'kysely';
 import { createPool, type QueryResult as DriverResult, type Pool, type PoolConnection } from 'mysql2';
-import { DatabaseError } from './database-error.ts';
+import { DatabaseError, PoolBusyError } from './database-error.ts';
 import { createPatience, type PatienceOptions } from './patience.ts';
 import type { Schema } from './schema.ts';
 
@@ -83,7 +84,8 @@ function createDriver(options: DatabaseOptions): Driver {
     beginTransaction: refuse('db.transaction()'),
     commitTransaction: refuse('db.transaction()'),
     rollbackTransaction: refuse('db.transaction()'),
-    destroy: () => new Promise((resolve) => pool.end(() => resolve())),
+    // A frozen server never says goodbye.
+    destroy: () => Promise.race([new Promise<void>((resolve) => pool.end(() => resolve())), sleep(1_000)]),
   };
 }
 
@@ -143,11 +145,13 @@ function takeFrom(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
     let late = false;
     const limit = setTimeout(() => {
       late = true;
-      reject(timeLimit(`no connection within ${Math.round(timeoutMs)} ms`));
+      reject(new PoolBusyError(`no connection was free within ${Math.round(timeoutMs)} ms`));
     }, timeoutMs);
     pool.getConnection((error, connection) => {
       clearTimeout(limit);
-      if (error) reject(error);
+      // mysql2 has no code for it.
+      if (error?.message === 'Queue limit reached.') reject(new PoolBusyError(error.message));
+      else if (error) reject(error);
       else if (late) connection.release();
       else resolve(connection);
     });

@@ -3,9 +3,10 @@
  * - `not applied`: the server undid it; the same statement may be sent again.
  * - `unavailable`: no server took it, or one that can't serve; nothing was applied. Try another connection, later.
  * - `unknown`: it was under way when contact was lost; it may or may not have been applied.
+ * - `overloaded`: it never left us, for too many others were under way.
  * - `permanent`: the statement or the set-up is wrong; repeating it changes nothing.
  */
-export type DatabaseFault = 'not applied' | 'unavailable' | 'unknown' | 'permanent';
+export type DatabaseFault = 'not applied' | 'unavailable' | 'unknown' | 'overloaded' | 'permanent';
 
 /**
  * The only error that leaves database/connect.ts. `cause` is the driver's own, `code` its name for it.
@@ -24,6 +25,11 @@ export class DatabaseError extends Error {
   }
 }
 
+/** No connection of our own pool was free in time, or too many were waiting for one. */
+export class PoolBusyError extends Error {
+  override readonly name = 'PoolBusyError';
+}
+
 // 1205 undoes only the statement; the routines of init.sql turn that into a ROLLBACK of the whole unit.
 // 1305: a routine is missing for the moment in which init.sql is loaded again.
 const NOT_APPLIED = new Set([1213, 1205, 3101, 1020, 1317, 1305]);
@@ -34,6 +40,7 @@ const OUTCOME_LOST = new Set([2013, 3100, 1180]);
 
 /** The one table of error classes. Server errors carry `errno` 1000 and up; anything else is the network's. */
 export function classifyFault(cause: unknown, mayHaveWritten: boolean): DatabaseFault {
+  if (cause instanceof PoolBusyError) return 'overloaded';
   const errno = errorNumber(cause);
   if (NOT_APPLIED.has(errno)) return 'not applied';
   if (WRONG_SERVER.has(errno)) return 'unavailable';

@@ -268,3 +268,14 @@ test('of many ids, only those that nobody works on any more are reported as sett
   expect(await findSettledEvents(db, [1, 2, 3, 77])).toEqual([{ id: 1, valor: 'rio', status: 'filled' }]);
   expect(await findSettledEvents(db, [])).toEqual([]);
 });
+
+test('a client that knows no leases cannot hold a dead event, and what it gives back is due at once', async () => {
+  await createEvents(db, [{}, {}]);
+  await sql`UPDATE Events SET due_at = NULL WHERE id = 1`.execute(db);
+  await sql`UPDATE Events SET processing = 1`.execute(db);
+  expect(await row(1)).toMatchObject({ processing: 0, due_at: null, open: null });
+  await sql`UPDATE Events SET processing = 0`.execute(db);
+  expect(await claimEvents(db, 'a/1', 10, LEASE_MS)).toEqual([{ id: 2, attempt: 2 }]);
+  await sql`UPDATE Events SET valor = 'vivo', processing = 0 WHERE id = 1`.execute(db);
+  expect(await findEvent(db, 1)).toMatchObject({ status: 'filled' });
+});

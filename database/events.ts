@@ -26,10 +26,8 @@ export interface SettledEvent {
 }
 
 const CREATE_TRIES = 5;
-
 // Many rows are written in one statement of constant text: the list goes in as JSON and is joined to its rows. FORCE
 // INDEX (PRIMARY) there keeps the optimizer from reading the whole of a small table, and waiting for its locks, instead.
-
 /**
  * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
  * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
@@ -42,8 +40,8 @@ export async function createEvents(db: Database, events: readonly NewEvent[]): P
       return rows[0]![0]!.first_id;
     } catch (error) {
       if (!isDuplicateKey(error) || tries === CREATE_TRIES) throw error;
-      // A client that inserts the id it read, and raises the counter afterwards, got there first. Usually the counter
-      // follows at once; if it stays behind, nobody but us will mend it.
+      // A client that inserts the id it read, and raises the counter afterwards, got there first. If the counter does
+      // not follow soon, nobody but us will mend it.
       if (tries > 2) await raiseCounterToNewest(db);
       else await sleep(5 + Math.random() * 20);
     }
@@ -165,10 +163,17 @@ export async function reviveEvents(db: Database, ids: readonly number[]): Promis
   return Number(numAffectedRows);
 }
 
+/** Whether the routines of init.sql are there; without EXECUTE on them they cannot be seen. */
+export async function hasRoutines(db: Database): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT 1 FROM information_schema.ROUTINES
+    WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME IN ('create_events', 'claim_events')`.execute(db);
+  return rows.length === 2;
+}
+
 /** How many events were ever created. */
 export async function countEvents(db: Database): Promise<number> {
-  const { id } = await db.selectFrom('DBStatus').select('id').executeTakeFirstOrThrow();
-  return id;
+  return (await db.selectFrom('DBStatus').select('id').executeTakeFirstOrThrow()).id;
 }
 
 /** One event as a caller sees it, or undefined. An event whose lease is over is pending: anyone may claim it. */

@@ -36,7 +36,8 @@ INSERT IGNORE INTO DBStatus (id) SELECT COALESCE(MAX(id), 0) FROM Events;
 DELIMITER //
 
 -- Two rules for every client, also one that knows only id, valor and processing: a word never changes, and nobody
--- holds an event without a lease. A claim made without one is a new attempt, so that it ends every older claim's fence.
+-- holds an event without a lease. A claim made without one is a new attempt, so that it ends every older claim's fence;
+-- an event given back is due at once; and a dead one can be filled, but not held.
 DROP TRIGGER IF EXISTS keep_filled_and_lease //
 CREATE TRIGGER keep_filled_and_lease BEFORE UPDATE ON Events FOR EACH ROW
 BEGIN
@@ -44,8 +45,12 @@ BEGIN
     SET NEW.valor = OLD.valor, NEW.processing = 0;
   ELSEIF NEW.valor <> '' THEN
     SET NEW.filled_at = COALESCE(NEW.filled_at, NOW(3));
-  ELSEIF NEW.processing = 1 AND OLD.processing = 0 AND NEW.due_at <=> OLD.due_at THEN
+  ELSEIF OLD.due_at IS NULL AND NEW.due_at IS NULL THEN
+    SET NEW.processing = 0; -- it is dead
+  ELSEIF NEW.due_at <=> OLD.due_at AND NEW.processing = 1 AND OLD.processing = 0 THEN
     SET NEW.due_at = NOW(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = NULL;
+  ELSEIF NEW.due_at <=> OLD.due_at AND NEW.processing = 0 AND OLD.processing = 1 THEN
+    SET NEW.due_at = NOW(3);
   END IF;
 END //
 

@@ -37,6 +37,7 @@ const run = promisify(execFile);
 /** A private MySQL or MariaDB on 127.0.0.1, with its commits as durable as the disk. Rejects with the end of its log. */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
   const { directory, port, say = () => {} } = options;
+  if (await answers(port)) throw new Error(`port ${port} is in use by a server that runs already`);
   const program = options.program ?? findProgram('mysqld', 'mariadbd');
   if (!program) throw new Error('neither mysqld nor mariadbd is on the PATH');
   const data = join(directory, 'data');
@@ -77,8 +78,9 @@ async function initialise(program: string, isMariaDb: boolean, directory: string
   if (isMariaDb) {
     const installer = findProgram('mariadb-install-db', 'mysql_install_db');
     if (!installer) throw new Error('mariadb-install-db is missing; on Debian it needs mariadb-client-core as well');
-    const args = ['--no-defaults', ...asRoot(), `--datadir=${fresh}`, '--auth-root-authentication-method=normal'];
-    await run(installer, [...args, '--skip-test-db']);
+    // A shell script that does not quote: it is given a path without spaces, seen from the folder.
+    const args = ['--no-defaults', ...asRoot(), '--datadir=./data.new', '--auth-root-authentication-method=normal'];
+    await run(installer, [...args, '--skip-test-db'], { cwd: directory });
   } else {
     await run(program, ['--no-defaults', ...asRoot(), '--initialize-insecure', `--datadir=${fresh}`]);
   }

@@ -52,6 +52,7 @@ function retryDelay({ fault }: DatabaseError, tries: number): number | undefined
     case 'unavailable':
       return Math.min(100 * 2 ** (tries - 1), 2_000) * (0.5 + Math.random() / 2);
     case 'unknown':
+    case 'overloaded':
     case 'permanent':
       return undefined;
   }

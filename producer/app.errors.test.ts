@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
-import { DatabaseError } from '../database/database-error.ts';
+import { DatabaseError, PoolBusyError } from '../database/database-error.ts';
 import { countEvents } from '../database/events.ts';
 import { problemOf, startTestApp } from '../tests/producer-app.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
@@ -45,9 +45,9 @@ describe.each(['/create-async', '/create-sync'])('POST %s', (path) => {
   test.each([
     ['unavailable', { code: 'ECONNREFUSED' }],
     ['not applied', { errno: 1213 }],
-    ['permanent', { errno: 1045 }],
+    ['overloaded', undefined],
   ])('says that nothing was changed and when to come again after the fault %s', async (fault, properties) => {
-    const error = new DatabaseError(driverError(properties), false);
+    const error = new DatabaseError(properties ? driverError(properties) : new PoolBusyError('busy'), false);
     expect(error.fault).toBe(fault);
     const response = await startFailing(error).app.request(path, POST);
     expect(response.status).toBe(503);
@@ -58,8 +58,11 @@ describe.each(['/create-async', '/create-sync'])('POST %s', (path) => {
     expect(JSON.stringify(problem)).not.toMatch(INTERNAL);
   });
 
-  test('says nothing internal of a surprise, which the log has under the same request id', async () => {
-    const { app, lines } = startFailing(driverError({ sql: 'CALL create_events' }));
+  test.each([
+    ['a surprise', driverError({ sql: 'CALL create_events' })],
+    ['a permanent fault', new DatabaseError(driverError({ errno: 1146 }), true)],
+  ])('says nothing internal of %s, which the log has under the same request id', async (_, error) => {
+    const { app, lines } = startFailing(error);
     const response = await app.request(path, POST);
     expect(response.status).toBe(500);
     const problem = await problemOf(response);

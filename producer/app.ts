@@ -33,9 +33,9 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
 
   app.use(logRequests(log));
   app.use(async (c, next) => {
+    await next();
     // A kept connection would hold up the closing of the server (RFC 9112, 9.6).
     if (isDraining()) c.header('Connection', 'close');
-    await next();
   });
   app.onError((error, c) => {
     const problem = toProblem(error);

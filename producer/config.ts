@@ -12,7 +12,7 @@ import {
 /** Every setting of a producer, by the environment variable that sets it. */
 export const producerSettings = {
   ...databaseSettings,
-  PORT: port(3_000, 'Port to listen on; 0 takes a free one'),
+  PORT: port(3_000, 'Port to listen on; 0 takes a free one', 0),
   HOST: text(/^\S+$/, 'address', '127.0.0.1', 'Address to listen on; 0.0.0.0 in a container'),
   SYNC_POLL_MS: milliseconds(1, 100, 'How often the table is looked at, for all waiting create-sync requests together'),
   CREATE_BATCH: wholeNumber(1, 10_000, 1_000, 'Most create requests that share one transaction'),
@@ -22,6 +22,7 @@ export const producerSettings = {
     50_000,
     'Most events waiting to be inserted; a create beyond is answered 503',
   ),
+  CREATE_WAIT_MS: milliseconds(1, 5_000, 'Longest wait of a create for its transaction to begin; then 503'),
   WAITING_LIMIT: wholeNumber(
     1,
     1_000_000,

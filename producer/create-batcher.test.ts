@@ -186,3 +186,16 @@ describe('when too many events wait', () => {
     expect(await createdIds()).toEqual(range(1, 20));
   });
 });
+
+test('a create that has waited too long for its transaction is refused, and nothing of it is created', async () => {
+  await using database = await createTestDatabase();
+  const { db } = database;
+  const create = createBatcher({ db, maxRequests: 1, maxQueued: 100, maxWaitMs: 1 });
+  // The counter is locked for a while, so the first create holds up all that come after it.
+  const lock = sql`UPDATE DBStatus SET id = id + SLEEP(0.3)`.execute(db);
+  const outcomes = await Promise.allSettled([create([{}]), create([{}]), create([{}])]);
+  await lock;
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+  expect(outcomes[2]).toMatchObject({ reason: { name: 'QueueFullError' } });
+  expect(await countEvents(db)).toBe(1);
+});

@@ -7,15 +7,18 @@ export interface CreateBatcherOptions {
   maxRequests: number;
   /** Most events waiting for their transaction. */
   maxQueued: number;
+  /** A create that has waited longer for its transaction is refused rather than sent. Default 5,000. */
+  maxWaitMs?: number;
 }
 
-/** Too many creates are waiting already; nothing was created. */
+/** Too many creates are waiting, or this one has waited too long; nothing was created. */
 export class QueueFullError extends Error {
   override readonly name = 'QueueFullError';
 }
 
 interface Request {
   events: readonly NewEvent[];
+  queuedAt: number;
   resolve: (firstId: number) => void;
   reject: (error: unknown) => void;
 }
@@ -28,7 +31,7 @@ const MAX_EVENTS = 10_000;
  * waits. The returned function resolves to the id of the first of its events once they are committed, and its ids
  * follow each other. It rejects as createEvents does, for every request of the failed transaction.
  */
-export function createBatcher({ db, maxRequests, maxQueued }: CreateBatcherOptions) {
+export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
   let queuedEvents = 0;
   let running = false;
@@ -39,8 +42,19 @@ export function createBatcher({ db, maxRequests, maxQueued }: CreateBatcherOptio
       const events = batch.flatMap((request) => request.events);
       queuedEvents -= events.length;
       await createBatch(db, batch, events);
+      refuseOverdue();
     }
     running = false;
+  }
+
+  /** A database that is slow to fail must not make those wait who come last: each batch may take its whole patience. */
+  function refuseOverdue(): void {
+    const oldest = performance.now() - maxWaitMs;
+    while (queue.length > 0 && queue[0]!.queuedAt < oldest) {
+      const { events, reject } = queue.shift()!;
+      queuedEvents -= events.length;
+      reject(new QueueFullError(`not inserted within ${maxWaitMs} ms`));
+    }
   }
 
   return (events: readonly NewEvent[]): Promise<number> => {
@@ -48,7 +62,7 @@ export function createBatcher({ db, maxRequests, maxQueued }: CreateBatcherOptio
       return Promise.reject(new QueueFullError(`${queuedEvents} events are waiting to be inserted`));
     }
     return new Promise((resolve, reject) => {
-      queue.push({ events, resolve, reject });
+      queue.push({ events, queuedAt: performance.now(), resolve, reject });
       queuedEvents += events.length;
       if (running) return;
       running = true;

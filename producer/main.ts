@@ -40,7 +40,12 @@ async function main(): Promise<void> {
   const polling = poller.run(pollerStop.signal);
 
   const app = createApp({
-    createEvents: createBatcher({ db, maxRequests: config.CREATE_BATCH, maxQueued: config.CREATE_QUEUE_LIMIT }),
+    createEvents: createBatcher({
+      db,
+      maxRequests: config.CREATE_BATCH,
+      maxQueued: config.CREATE_QUEUE_LIMIT,
+      maxWaitMs: config.CREATE_WAIT_MS,
+    }),
     waitFor: poller.waitFor,
     waitingLimit: config.WAITING_LIMIT,
     countEvents: () => countEvents(db),
@@ -55,13 +60,14 @@ async function main(): Promise<void> {
   const why = await Promise.race([stopSignal, checked.then(() => stopSignal)]);
   log.info(`${why}: answering what is under way`);
   shutdown.abort();
+  setTimeout(() => process.exit(0), config.SHUTDOWN_GRACE_MS + ANSWER_MS).unref(); // whatever hangs
   setTimeout(() => pollerStop.abort(), Math.max(0, config.SHUTDOWN_GRACE_MS - ANSWER_MS)).unref();
   await closeServer(server, config.SHUTDOWN_GRACE_MS);
   pollerStop.abort();
   await polling;
   await db.destroy();
   log.info('stopped');
-  log.flush();
+  process.exit(0); // pino writes what it still holds
 }
 
 main().catch((error: unknown) => {

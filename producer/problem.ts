@@ -45,7 +45,7 @@ function unknownOutcome(): Problem {
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof QueueFullError) return unavailable('Too many creates are waiting. Nothing was created.');
-  if (error instanceof DatabaseError) {
+  if (error instanceof DatabaseError && error.fault !== 'permanent') {
     return error.fault === 'unknown'
       ? unknownOutcome()
       : unavailable('The database cannot be used now. Nothing was changed.');

@@ -63,7 +63,19 @@ test.each([
   const before = await countEvents(db);
   const answer = await say(port, `POST /create-async HTTP/1.1\r\nHost: a\r\n${rest}`);
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(answer).toContain('application/problem+json');
   expect(await countEvents(db)).toBe(before);
+});
+
+test.each([
+  ['a host that is none', 'GET / HTTP/1.1\r\nHost: a^b\r\nConnection: close\r\n\r\n'],
+  ['a line that is no request', 'OLÁ\r\n\r\n'],
+])('%s is answered 400 with a problem document, and the server goes on', async (_, request) => {
+  const { port, url } = await startServer();
+  const answer = await say(port, request);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+  expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ type: 'about:blank', status: 400 });
+  expect((await fetch(`${url}/livez`)).status).toBe(200);
 });
 
 test.each([

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { RequestVariables } from './request-log.ts';
@@ -9,11 +11,14 @@ const KEEP_ALIVE_MS = 65_000;
 
 /** Listens, and resolves to the server when it does. A port in use rejects with a sentence. */
 export async function listen(app: Hono<RequestVariables>, port: number, host: string): Promise<Server> {
-  const respond = getRequestListener(app.fetch);
+  const respond = getRequestListener(app.fetch, {
+    errorHandler: () => new Response(...unreadable(400, 'Bad Request')),
+  });
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 1_000, maxHeaderSize: 16_384 },
     (request, response) => void respond(request, response),
   );
+  server.on('clientError', answerUnreadable);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const sentence = error.code === 'EADDRINUSE' ? `port ${port} is in use; choose another with PORT` : error.message;
@@ -22,6 +27,28 @@ export async function listen(app: Hono<RequestVariables>, port: number, host: st
     server.listen({ port, host, backlog: 4_096 }, resolve);
   });
   return server;
+}
+
+/** For what no route ever sees, because it is not a request that HTTP allows. */
+function unreadable(
+  status: number,
+  title: string,
+): [body: string, init: { status: number; headers: Record<string, string> }] {
+  const detail = 'This is not an HTTP request that can be answered.';
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail, requestId: randomUUID() });
+  return [body, { status, headers: { 'Content-Type': 'application/problem+json' } }];
+}
+
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = isTooLarge ? 431 : 400;
+  const title = isTooLarge ? 'Request Header Fields Too Large' : 'Bad Request';
+  const [body, { headers }] = unreadable(status, title);
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${headers['Content-Type']}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }
 
 export function portOf(server: Server): number {

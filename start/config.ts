@@ -8,6 +8,7 @@ import {
   text,
   wholeNumber,
 } from '../database/config.ts';
+import { producerSettings } from '../producer/config.ts';
 import { wordServiceSettings } from '../word-service/config.ts';
 
 /** Every setting of `npm start` itself. The environment is handed on, so those of its parts can be set here as well. */
@@ -30,10 +31,17 @@ export type StartConfig = ReturnType<typeof readStartConfig>;
 export function readStartConfig(args: string[], env: Record<string, string | undefined> = readEnvironment()) {
   const { values } = parseArgs({ args, options: { consumers: { type: 'string' }, help: { type: 'boolean' } } });
   const config = readSettings(startSettings, { ...env, CONSUMERS: values.consumers ?? env['CONSUMERS'] });
+  const producerPorts = config.PRODUCER_PORTS.split(',').map(Number);
+  if (new Set(producerPorts).size < producerPorts.length || producerPorts.some((port) => port < 1 || port > 65_535)) {
+    throw new Error(`PRODUCER_PORTS="${config.PRODUCER_PORTS}": expected different ports, 1 to 65535`);
+  }
+  const { SHUTDOWN_GRACE_MS } = readSettings(producerSettings, env);
   return {
     ...config,
     help: values.help ?? false,
-    producerPorts: config.PRODUCER_PORTS.split(',').map(Number),
+    producerPorts,
+    // Longer than the processes take of their own accord.
+    stopLimitMs: SHUTDOWN_GRACE_MS + 5_000,
     databaseUrl: env['DATABASE_URL'] ? readSettings(databaseSettings, env).DATABASE_URL : undefined,
     wordServiceUrl: env['WORD_SERVICE_URL'] || undefined,
     environment: env,

@@ -81,20 +81,24 @@ async function startAll(config: StartConfig): Promise<void> {
   const databaseUrl = config.databaseUrl ?? (await startMysql(config));
   const wordServiceUrl = config.wordServiceUrl ?? `http://127.0.0.1:${config.WORD_SERVICE_PORT}/api`;
   const env = {
+    ...(process.stdout.isTTY ? { LOG_FORMAT: 'pretty', FORCE_COLOR: '1' } : {}),
     ...config.environment,
     DATABASE_URL: databaseUrl,
     WORD_SERVICE_URL: wordServiceUrl,
     WORD_SERVICE_PORT: String(config.WORD_SERVICE_PORT),
-    ...(process.stdout.isTTY ? { LOG_FORMAT: 'pretty', FORCE_COLOR: '1' } : {}),
   };
   if (!config.wordServiceUrl) {
-    await start('wordService', nodePart('word-service', env, `http://127.0.0.1:${config.WORD_SERVICE_PORT}/livez`));
+    await start(
+      config,
+      'wordService',
+      nodePart('word-service', env, `http://127.0.0.1:${config.WORD_SERVICE_PORT}/livez`),
+    );
   }
   await startProducers(config, env);
-  await start('front', nginxPart(config, env));
+  await start(config, 'front', nginxPart(config, env));
   for (let n = 1; n <= config.CONSUMERS; n++) {
     const name = `consumer-${n}`;
-    await start('consumers', nodePart('consumer', { ...env, CONSUMER_NAME: name }, undefined, name));
+    await start(config, 'consumers', nodePart('consumer', { ...env, CONSUMER_NAME: name }, undefined, name));
   }
 }
 
@@ -121,6 +125,7 @@ async function startMysql(config: StartConfig): Promise<string> {
 async function startProducers(config: StartConfig, env: ProcessPart['env']): Promise<void> {
   const starting = config.producerPorts.map((port, index) =>
     start(
+      config,
       'front',
       nodePart('producer', { ...env, PORT: String(port) }, `http://127.0.0.1:${port}/readyz`, `producer-${index + 1}`),
     ),
@@ -146,9 +151,9 @@ function nginxPart(config: StartConfig, env: ProcessPart['env']): ProcessPart {
   };
 }
 
-async function start(where: keyof typeof running, part: ProcessPart): Promise<void> {
+async function start({ stopLimitMs }: StartConfig, where: keyof typeof running, part: ProcessPart): Promise<void> {
   if (stopping) return; // Ctrl-C before all was started
-  running[where].push(await keepRunning(() => startProcess(part), say));
+  running[where].push(await keepRunning(() => startProcess(part, stopLimitMs), say));
 }
 
 main().catch((error: unknown) => {

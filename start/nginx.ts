@@ -14,6 +14,6 @@ export function layOutNginx(directory: string, port: number, producerPorts: read
   const servers = producerPorts.map((producerPort) => `server 127.0.0.1:${producerPort} max_fails=0;\n`);
   writeFileSync(join(site, 'upstream.conf'), servers.join(''));
   const user = process.getuid?.() === 0 ? 'user root; ' : '';
-  const globals = `daemon off; ${user}pid ${join(directory, 'nginx.pid')};`;
+  const globals = `daemon off; ${user}pid "${join(directory, 'nginx.pid')}";`;
   return ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr', '-g', globals];
 }

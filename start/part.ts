@@ -24,16 +24,18 @@ export interface ProcessPart {
 }
 
 const READY_LIMIT_MS = 30_000;
-const STOP_LIMIT_MS = 15_000;
 
-/** Starts a process and resolves when it is ready. Rejects if it ends before, or is not ready within half a minute. */
-export async function startProcess(part: ProcessPart): Promise<RunningPart> {
+/**
+ * Starts a process and resolves when it is ready. Rejects if it ends before, or is not ready within half a minute. When
+ * it is stopped and has not ended within `stopLimitMs`, it is killed.
+ */
+export async function startProcess(part: ProcessPart, stopLimitMs: number): Promise<RunningPart> {
   const { name, command, args, env, readyUrl, say, stopSignal } = part;
   const child = spawnTied(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const output of [child.stdout, child.stderr]) createInterface({ input: output! }).on('line', say);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
   if (readyUrl) await waitUntilReady(name, child, readyUrl);
-  return { name, ended, stop: () => stopProcess(child, STOP_LIMIT_MS, stopSignal) };
+  return { name, ended, stop: () => stopProcess(child, stopLimitMs, stopSignal) };
 }
 
 async function waitUntilReady(name: string, child: ChildProcess, url: string): Promise<void> {

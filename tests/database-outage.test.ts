@@ -35,6 +35,7 @@ test('processes wait for a database that is not there yet or goes away, say so o
     DATABASE_URL: `mysql://user:password@127.0.0.1:${databasePort}/messages`,
     WORD_SERVICE_URL: `http://127.0.0.1:${(words.address() as AddressInfo).port}/api`,
     PORT: String(port),
+    SHUTDOWN_GRACE_MS: '4000',
   };
   // The schema is there, the server is not.
   const first = await startLocalServer(options);
@@ -70,6 +71,16 @@ test('processes wait for a database that is not there yet or goes away, say so o
       }
     }
     expect([producer.said(/lost/), consumer.said(/lost/)]).toEqual([3, 3]);
+
+    // A server that is frozen says nothing at all, not even goodbye: stopping ends all the same.
+    process.kill(server!.pid, 'SIGSTOP');
+    const exits = [producer, consumer].map(({ child }) => once(child, 'exit'));
+    for (const { child } of [producer, consumer]) child.kill('SIGTERM');
+    expect(await Promise.all(exits)).toEqual([
+      [0, null],
+      [0, null],
+    ]);
+    process.kill(server!.pid, 'SIGCONT');
   } finally {
     await Promise.all([producer, consumer].map(({ child }) => stopProcess(child, 10_000)));
     await server?.stop();

@@ -121,6 +121,9 @@ test('when no producer listens, nobody waits: 503 and come again', async () => {
     const response = await vi.waitFor(() => fetch(`http://127.0.0.1:${lonelyPort}/1`), { timeout: 10_000 });
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
+    const created = await fetch(`http://127.0.0.1:${lonelyPort}/create-async`, { method: 'POST' });
+    expect(created.headers.get('retry-after')).toBe('1');
+    expect(await created.json()).not.toHaveProperty('outcome');
   } finally {
     await stopProcess(server, 5_000);
     rmSync(lonely, { recursive: true });
