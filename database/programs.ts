@@ -26,10 +26,10 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** What each program is called in Debian and Ubuntu. The `-core` packages bring no service that starts by itself. */
+/** What each program is called in Debian and Ubuntu. MariaDB’s `-core` packages bring no service that starts by itself. */
 const DEBIAN_PACKAGES = {
   mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
-  nginx: ['nginx-core'],
+  nginx: ['nginx'],
   chromium: ['chromium'],
 };
 
