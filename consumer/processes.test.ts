@@ -3,20 +3,14 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { afterEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { createEvents } from '../database/events.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 import { behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
 
-const database = await createTestDatabase();
+const database = await useTestDatabase();
 const { db } = database;
-afterAll(() => database[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  await sql`DELETE FROM Events`.execute(db);
-  await sql`UPDATE DBStatus SET id = 0`.execute(db);
-});
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const LEASE_MS = 2_000;

@@ -1,19 +1,13 @@
 import { sql } from 'kysely';
-import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { claimEvents, createEvents } from '../database/events.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 import { type MakeValues, type Outcome, SourceBusyError } from './make-values.ts';
 import { createWorkerState, runWorker, type WorkerDeps, workRound } from './worker.ts';
 
-const database = await createTestDatabase();
+const database = await useTestDatabase();
 const { db, letTimePass } = database;
-afterAll(() => database[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  await sql`DELETE FROM Events`.execute(db);
-  await sql`UPDATE DBStatus SET id = 0`.execute(db);
-});
 
 const NEVER = new AbortController().signal;
 const LONG_MS = 600_000;

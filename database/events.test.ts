@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { describe, expect, test } from 'vitest';
+import { useTestDatabase } from '../tests/test-database.ts';
 import {
   claimEvents,
   countEvents,
@@ -13,17 +13,11 @@ import {
   reviveEvents,
 } from './events.ts';
 
-const database = await createTestDatabase();
+const database = await useTestDatabase();
 const { db, letTimePass } = database;
-afterAll(() => database[Symbol.asyncDispose]());
 
 const LEASE_MS = 30_000;
 const RETRY = { maxAttempts: 2, firstDelayMs: 10_000, maxDelayMs: 60_000 };
-
-beforeEach(async () => {
-  await sql`DELETE FROM Events`.execute(db);
-  await sql`UPDATE DBStatus SET id = 0`.execute(db);
-});
 
 const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 

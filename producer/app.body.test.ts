@@ -1,19 +1,11 @@
-import { sql } from 'kysely';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { countEvents, createEvents } from '../database/events.ts';
 import { problemOf, startTestApp } from '../tests/producer-app.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 
 /** What a create may carry. The headers are those with which node:http hands a body over. */
 
-const database = await createTestDatabase();
-const { db } = database;
-afterAll(() => database[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  await sql`DELETE FROM Events`.execute(db);
-  await sql`UPDATE DBStatus SET id = 0`.execute(db);
-});
+const { db } = await useTestDatabase();
 
 const PREFER = { Prefer: 'wait=0' }; // so that create-sync answers at once
 const JSON_TYPE = { 'Content-Type': 'application/json' };

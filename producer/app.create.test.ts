@@ -1,17 +1,10 @@
 import { sql } from 'kysely';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { countEvents, createEvents, findEvent } from '../database/events.ts';
 import { fillAll, killAll, problemOf, startTestApp } from '../tests/producer-app.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 
-const database = await createTestDatabase();
-const { db } = database;
-afterAll(() => database[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  await sql`DELETE FROM Events`.execute(db);
-  await sql`UPDATE DBStatus SET id = 0`.execute(db);
-});
+const { db } = await useTestDatabase();
 
 const POST = { method: 'POST' };
 const message = 'Event created on demand';

@@ -1,16 +1,15 @@
 import { pino } from 'pino';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { DatabaseError, PoolBusyError } from '../database/database-error.ts';
 import { countEvents } from '../database/events.ts';
 import { problemOf, startTestApp } from '../tests/producer-app.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 import { createBatcher } from './create-batcher.ts';
 
 /** What a caller is told when something fails, and what the log keeps. */
 
-const database = await createTestDatabase();
+const database = await useTestDatabase();
 const { db } = database;
-afterAll(() => database[Symbol.asyncDispose]());
 
 const POST = { method: 'POST' };
 

@@ -1,20 +1,14 @@
 import { getEventListeners } from 'node:events';
 import { sql } from 'kysely';
-import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createEvents, type SettledEvent } from '../database/events.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 import { createCompletionPoller } from './completion-poller.ts';
 
-const database = await createTestDatabase();
+const database = await useTestDatabase();
 const { db } = database;
 /** What the poller uses. One connection, so that its session counts every look. */
 const single = database.connect({ poolSize: 1 });
-afterAll(() => database[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  await sql`DELETE FROM Events`.execute(db);
-  await sql`UPDATE DBStatus SET id = 0`.execute(db);
-});
 
 const POLL_MS = 20;
 

@@ -1,22 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { array, assert, asyncProperty, constantFrom, integer, record } from 'fast-check';
 import { sql } from 'kysely';
-import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { DatabaseError } from '../database/database-error.ts';
 import { countEvents } from '../database/events.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { createTestDatabase, useTestDatabase } from '../tests/test-database.ts';
 import { createBatcher, QueueFullError } from './create-batcher.ts';
 
-const database = await createTestDatabase();
+const database = await useTestDatabase();
 const { db } = database;
 /** What the batcher uses. One connection, so that its session counts every statement. */
 const single = database.connect({ poolSize: 1 });
-afterAll(() => database[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  await sql`DELETE FROM Events`.execute(db);
-  await sql`UPDATE DBStatus SET id = 0`.execute(db);
-});
 
 const startBatcher = (limits: { maxRequests?: number; maxQueued?: number } = {}) =>
   createBatcher({ db: single, maxRequests: 1_000, maxQueued: 50_000, ...limits });

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { DatabaseError } from '../database/database-error.ts';
 import { createEvents } from '../database/events.ts';
 import { claimAll, fillAll, killAll, startTestApp } from '../tests/producer-app.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 import {
   createdSchema,
   eventCountSchema,
@@ -27,14 +27,7 @@ interface Description {
   paths: Record<string, Record<string, Operation>>;
 }
 
-const database = await createTestDatabase();
-const { db } = database;
-afterAll(() => database[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  await sql`DELETE FROM Events`.execute(db);
-  await sql`UPDATE DBStatus SET id = 0`.execute(db);
-});
+const { db } = await useTestDatabase();
 
 async function readDescription(): Promise<Description> {
   const { app } = startTestApp(db);

@@ -1,17 +1,15 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { countEvents, findEvent } from '../database/events.ts';
 import { fillAll, startTestApp } from '../tests/producer-app.ts';
-import { createTestDatabase } from '../tests/test-database.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 import type { ProducerDeps } from './app.ts';
 import { closeServer, listen, portOf } from './server.ts';
 
 /** What only a real connection shows. */
 
-const database = await createTestDatabase();
-const { db } = database;
-afterAll(() => database[Symbol.asyncDispose]());
+const { db } = await useTestDatabase();
 
 async function startServer(replaced: Partial<ProducerDeps> = {}) {
   const { app, poller } = startTestApp(db, replaced);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
-import { inject } from 'vitest';
+import { afterAll, beforeEach, inject } from 'vitest';
 import { connectDatabase, type Database, type DatabaseOptions } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
 
@@ -40,4 +40,15 @@ export async function createTestDatabase(options: Partial<DatabaseOptions> = {})
       await server.destroy();
     },
   };
+}
+
+/** One database for all tests of a file: empty before each of them, dropped after the last. */
+export async function useTestDatabase(): Promise<TestDatabase> {
+  const database = await createTestDatabase();
+  beforeEach(async () => {
+    await sql`DELETE FROM Events`.execute(database.db);
+    await sql`UPDATE DBStatus SET id = 0`.execute(database.db);
+  });
+  afterAll(() => database[Symbol.asyncDispose]());
+  return database;
 }
