@@ -1,10 +1,10 @@
-import { pino, stdTimeFunctions } from 'pino';
+import { pino } from 'pino';
 import { messageOf, type Report } from './report.ts';
 
 /** JSON lines: one per batch, and one for whatever happens beside. */
 export function createJsonReport(level: string, consumer: string): Report {
   const destination = pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 });
-  const log = pino({ level, base: { part: 'consumer', consumer }, timestamp: stdTimeFunctions.isoTime }, destination);
+  const log = pino({ level, base: { part: 'consumer', consumer } }, destination);
   return {
     filled: (fills, lost, ms) =>
       log.info({ filled: fills.length, lost, ms, first: fills[0]?.id, last: fills.at(-1)?.id }, 'filled'),

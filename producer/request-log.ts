@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
-import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { ProducerConfig } from './config.ts';
 
@@ -11,10 +11,7 @@ export interface RequestVariables {
 /** JSON lines, written some at a time off the event loop's path; in a terminal, one short line a request. */
 export function createLogger({ LOG_LEVEL, LOG_FORMAT }: ProducerConfig): Logger {
   const isPretty = LOG_FORMAT === 'pretty' || (LOG_FORMAT === 'auto' && process.stdout.isTTY);
-  return pino(
-    { level: LOG_LEVEL, base: { part: 'producer' }, timestamp: stdTimeFunctions.isoTime },
-    isPretty ? forPeople() : forMachines(),
-  );
+  return pino({ level: LOG_LEVEL, base: { part: 'producer' } }, isPretty ? forPeople() : forMachines());
 }
 
 function forMachines(): DestinationStream {
