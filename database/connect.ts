@@ -21,7 +21,7 @@ export interface DatabaseOptions extends PatienceOptions {
   url: string;
   /** Most connections open at once. Default 10. */
   poolSize?: number;
-  /** Most statements waiting for a connection; one more fails as unavailable. Default 1,000. */
+  /** Most statements waiting for a connection; one more fails as overloaded. Default 1,000. */
   queueLimit?: number;
   /** For one connection to be made. Default 2,000. */
   connectTimeoutMs?: number;
@@ -84,8 +84,12 @@ function createDriver(options: DatabaseOptions): Driver {
     beginTransaction: refuse('db.transaction()'),
     commitTransaction: refuse('db.transaction()'),
     rollbackTransaction: refuse('db.transaction()'),
-    // A frozen server never says goodbye.
-    destroy: () => Promise.race([new Promise<void>((resolve) => pool.end(() => resolve())), sleep(1_000)]),
+    // A frozen server never says goodbye, and is not waited for.
+    destroy: () =>
+      Promise.race([
+        new Promise<void>((resolve) => pool.end(() => resolve())),
+        sleep(1_000, undefined, { ref: false }),
+      ]),
   };
 }
 
