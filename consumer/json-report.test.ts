@@ -27,7 +27,7 @@ test('each batch and each happening is one line of JSON, and a flush writes them
     report.databaseBack();
     report.trouble('could not claim', new Error('gone'));
     report.note('stopped');
-    report.flush();
+    await report.flush();
     process.exit(0);`,
   );
   expect(lines).toMatchObject([
@@ -49,7 +49,7 @@ test('each batch and each happening is one line of JSON, and a flush writes them
 test('what is less important than the level is not written', async () => {
   const lines = await linesOf(
     'warn',
-    `report.note('stopped'); report.databaseLost(new Error('gone')); report.flush();`,
+    `report.note('stopped'); report.databaseLost(new Error('gone')); await report.flush();`,
   );
   expect(lines).toMatchObject([{ reason: 'gone' }]);
 });

@@ -58,7 +58,7 @@ async function main(args: string[]): Promise<void> {
   );
   await db.destroy();
   report.note('stopped');
-  report.flush();
+  await report.flush();
   process.exit(0);
 }
 

@@ -15,8 +15,8 @@ export interface Report {
   /** Something that the next round may mend. */
   trouble: (what: string, error: unknown) => void;
   note: (line: string) => void;
-  /** Writes what is still held back. */
-  flush: () => void;
+  /** Resolves when what was held back is written, or nobody reads it any more. */
+  flush: () => Promise<void>;
 }
 
 export function messageOf(error: unknown): string {

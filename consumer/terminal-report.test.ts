@@ -68,13 +68,13 @@ describe('filled events', () => {
     const { lines, report } = createReport();
     report.filled(fills(1, 100), 0, 5);
     vi.advanceTimersByTime(600);
-    report.flush();
+    void report.flush();
     expect(lines.slice(10)).toEqual(['14:03:07 100 filled in a second, the newest #100 mar']);
     report.filled(fills(101, 100), 0, 5);
     vi.advanceTimersByTime(900);
     expect(lines).toHaveLength(11);
     vi.advanceTimersByTime(5_000);
-    report.flush();
+    void report.flush();
     expect(lines.slice(11)).toEqual(['14:03:08 100 filled in a second, the newest #200 mar']);
   });
 
@@ -82,7 +82,7 @@ describe('filled events', () => {
     const { lines, report } = createReport();
     report.filled(fills(1, 10), 0, 5);
     vi.advanceTimersByTime(5_000);
-    report.flush();
+    void report.flush();
     expect(lines).toHaveLength(10);
   });
 
@@ -99,7 +99,7 @@ describe('filled events', () => {
     report.failed([{ id: 7, attempt: 3, reason: 'no word' }], 0);
     report.sourceDown(new Error('out of order'));
     vi.advanceTimersByTime(5_000);
-    report.flush();
+    void report.flush();
     expect(lines).toEqual([
       '14:03:07 2 claims were lost: others have these events now',
       '14:03:07 #7 attempt 3 failed: no word',

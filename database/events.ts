@@ -6,7 +6,7 @@ import { DatabaseError, isDuplicateKey } from './database-error.ts';
 /** What a caller may say of an event that it creates. Nothing yet. */
 export type NewEvent = Record<string, never>;
 
-/** A claim: this consumer holds this event, until its lease ends. `attempt` is the fence: no two claims share it. */
+/** A claim: its consumer holds this event until the lease ends. With `claimedBy`, `attempt` is the fence. */
 export interface Claim {
   id: number;
   attempt: number;
@@ -26,8 +26,7 @@ export interface SettledEvent {
 }
 
 const CREATE_TRIES = 5;
-// Many rows are written in one statement of constant text: the list goes in as JSON and is joined to its rows. FORCE
-// INDEX (PRIMARY) there keeps the optimizer from reading the whole of a small table, and waiting for its locks, instead.
+
 /**
  * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
  * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
@@ -75,6 +74,7 @@ export interface Fill extends Claim {
  */
 export async function fillEvents(db: Database, claimedBy: string, fills: readonly Fill[]): Promise<Set<number>> {
   const list = JSON.stringify(fills.map(({ id, attempt, valor }) => [id, attempt, valor]));
+  // FORCE INDEX: on a small table the optimizer would rather read it all, and wait for rows that others hold.
   const fill = () =>
     sql`
       UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (
@@ -139,7 +139,7 @@ export async function failEvents(
   { maxAttempts, firstDelayMs, maxDelayMs }: RetryPolicy,
 ): Promise<number> {
   const list = JSON.stringify(failures.map(({ id, attempt, reason }) => [id, attempt, reason.slice(0, 255)]));
-  // POW would overflow its column type only past 1,000 attempts; LEAST is taken before it becomes an interval.
+  // The exponent is bounded before the delay is: POW fails where a double ends.
   const { numAffectedRows } = await sql`
     UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (
       id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', reason VARCHAR(255) PATH '$[2]'

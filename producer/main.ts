@@ -60,14 +60,17 @@ async function main(): Promise<void> {
   const why = await Promise.race([stopSignal, checked.then(() => stopSignal)]);
   log.info(`${why}: answering what is under way`);
   shutdown.abort();
-  setTimeout(() => process.exit(0), config.SHUTDOWN_GRACE_MS + ANSWER_MS).unref(); // whatever hangs
-  setTimeout(() => pollerStop.abort(), Math.max(0, config.SHUTDOWN_GRACE_MS - ANSWER_MS)).unref();
-  await closeServer(server, config.SHUTDOWN_GRACE_MS);
+  setTimeout(() => process.exit(0), config.SHUTDOWN_GRACE_MS).unref(); // whatever hangs
+  const answerMs = Math.max(0, config.SHUTDOWN_GRACE_MS - ANSWER_MS);
+  setTimeout(() => pollerStop.abort(), answerMs).unref();
+  await closeServer(server, answerMs + ANSWER_MS / 2);
   pollerStop.abort();
   await polling;
   await db.destroy();
   log.info('stopped');
-  process.exit(0); // pino writes what it still holds
+  // Not left to process.exit: what pino writes there goes on for ever when nobody reads our output any more.
+  await new Promise<void>((resolve) => log.flush(() => resolve()));
+  process.exit(0);
 }
 
 main().catch((error: unknown) => {

@@ -28,15 +28,16 @@ function forPeople(): DestinationStream {
 }
 
 /**
- * Gives each request an id (nginx's, or a new one), answers it as X-Request-Id, and logs one line when it is answered; of probes
- * that go well only at the level debug.
+ * Gives each request an id (nginx's, or a new one), answers it as X-Request-Id, and logs one line when it is
+ * answered; of probes that go well only at the level debug.
  */
 export function logRequests(log: Logger): MiddlewareHandler<RequestVariables> {
   return async (c, next) => {
     const startedAt = performance.now();
     const requestId = acceptRequestId(c.req.header('x-request-id'));
     c.set('requestId', requestId);
-    // Before there is a response: a header that is set on a finished one makes it five times as dear.
+    // Before there is a response: a header set on a finished one makes the adapter build a whole Response of it, which
+    // took /livez from 0.9 to 0.5 of a bare handler's rate.
     c.header('X-Request-Id', requestId);
     await next();
     const { method, path } = c.req;

@@ -130,7 +130,9 @@ async function startProducers(config: StartConfig, env: ProcessPart['env']): Pro
       nodePart('producer', { ...env, PORT: String(port) }, `http://127.0.0.1:${port}/readyz`, `producer-${index + 1}`),
     ),
   );
-  await Promise.all(starting);
+  // When one fails, the other must be known before everything is stopped.
+  const failed = (await Promise.allSettled(starting)).find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 function nodePart(folder: string, env: ProcessPart['env'], readyUrl?: string, name = folder): ProcessPart {

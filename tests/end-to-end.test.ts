@@ -171,6 +171,22 @@ test('a port in use is said in one sentence, and nothing is started', async () =
   expect(await system.interrupt()).toContain('stopped');
 });
 
+test('when npm start is killed, the kernel ends all that it started', async () => {
+  await using prepared = await prepareSystem();
+  const system = await startSystem(prepared.environment);
+  const processes = system.processes();
+  expect(processes.filter(({ command }) => /mysqld|mariadbd|nginx: master/.test(command))).toHaveLength(2);
+  const start = processes.find(({ command }) => /^\S*node start\/main\.ts/.test(command))!; // npm's shell names it, too
+  process.kill(start.pid, 'SIGKILL');
+  await expect.poll(() => processes.filter(({ pid }) => isRunning(pid)), { timeout: 20_000 }).toEqual([]);
+});
+
+test('when one producer cannot start, that is said, and nothing is left running', async () => {
+  await using prepared = await prepareSystem();
+  const failing = startSystem({ ...prepared.environment, DATABASE_POOL_SIZE: '0' });
+  await expect(failing).rejects.toThrow(/DATABASE_POOL_SIZE="0": expected whole number/);
+});
+
 async function questions(db: Database): Promise<number> {
   const { rows } = await sql<{ Value: string }>`SHOW GLOBAL STATUS LIKE 'Questions'`.execute(db);
   return Number(rows[0]?.Value);
