@@ -28,7 +28,7 @@ async function main(args: string[]): Promise<void> {
     signal: stop,
     onAvailability: (available, error) => (available ? report.databaseBack() : report.databaseLost(error)),
   });
-  await checkDatabase(db, stop);
+  await checkDatabase(db, ['claim_events'], stop);
   report.note(`filling events as ${config.CONSUMER_NAME}`);
   await runWorker(
     {

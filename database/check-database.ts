@@ -1,18 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from './connect.ts';
 import { DatabaseError } from './database-error.ts';
-import { countEvents, hasRoutines } from './events.ts';
+import { countEvents, isRoutineMissing } from './events.ts';
 
 /**
- * Waits until the database answers and holds our tables, or `signal` is aborted. While no server can be reached it
+ * Waits until the database answers and holds our tables and these routines, or `signal` is aborted. While no server can be reached it
  * goes on trying; what no waiting mends is thrown as a sentence that says what to do.
  */
-export async function checkDatabase(db: Database, signal: AbortSignal): Promise<void> {
+export async function checkDatabase(db: Database, routines: readonly string[], signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
       await countEvents(db);
-      if (await hasRoutines(db)) return;
-      throw new Error('The routines are missing, or this account may not EXECUTE them; load database/init.sql.');
+      if (!(await isRoutineMissing(db, routines))) return;
+      throw new Error(
+        `A routine is missing, or this account may not EXECUTE it (${routines.join(', ')}); load database/init.sql.`,
+      );
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
       if (error.fault === 'permanent') throw new Error(whatToDo(error), { cause: error });

@@ -28,7 +28,8 @@ export function wholeNumber(min: number, max: number, fallback: number, why: str
 }
 
 export const port = (fallback: number, why: string, min = 1) => wholeNumber(min, 65_535, fallback, why);
-export const milliseconds = (min: number, fallback: number, why: string) => wholeNumber(min, 86_400_000, fallback, why);
+export const milliseconds = (min: number, fallback: number, why: string, max = 86_400_000) =>
+  wholeNumber(min, max, fallback, why);
 
 export function oneOf<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], why: string) {
   const accepts = values.join(', ');

@@ -1,3 +1,4 @@
+// Longer than 200 lines because all SQL stands in one place; each function is one arrow of the life cycle, or one question.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from './connect.ts';
@@ -31,12 +32,66 @@ const CREATE_TRIES = 5;
  * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
  * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
  */
-export async function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
+export function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
   const list = JSON.stringify(events);
+  return besideForeignClients(db, async () => {
+    const { rows } = await sql<{ first_id: number }[]>`CALL create_events(${list})`.execute(db);
+    return rows[0]![0]!.first_id;
+  });
+}
+
+/** A create that may be sent as often as one likes: its events are created once. */
+export interface KeyedCreate {
+  /** 1 to 255 characters of ASCII. */
+  key: string;
+  events: readonly NewEvent[];
+}
+
+/** The events that were created under a key, perhaps long ago: `firstId` … `firstId + howMany - 1`. */
+export interface CreatedOnce {
+  firstId: number;
+  howMany: number;
+}
+
+/**
+ * (nothing) -> pending, for each key that was not used before. Resolves to what each key stands for, now or from an
+ * earlier call, also one of another process; all of it is committed. Each key may be given once. An unknown outcome is
+ * resolved by asking again; only if that fails as well does it reject with the fault `unknown`.
+ */
+export async function createEventsOnce(
+  db: Database,
+  requests: readonly KeyedCreate[],
+): Promise<Map<string, CreatedOnce>> {
+  const list = JSON.stringify(requests);
+  type Row = { idempotency_key: string; first_id: number; how_many: number };
+  const create = () => besideForeignClients(db, () => sql<Row[]>`CALL create_events_once(${list})`.execute(db));
+  const { rows } = await onceMoreIfUnknown(create);
+  return new Map(
+    rows[0]!.map(({ idempotency_key, first_id, how_many }) => [
+      idempotency_key,
+      { firstId: first_id, howMany: how_many },
+    ]),
+  );
+}
+
+/** Forgets up to `most` keys that are older than `olderThanMs`. Resolves to how many; fewer than `most`: no more are. */
+export async function forgetKeys(db: Database, olderThanMs: number, most: number): Promise<number> {
+  const { rows } = await sql<{ forgotten: number }[]>`CALL forget_keys(${olderThanMs}, ${most})`.execute(db);
+  return rows[0]![0]!.forgotten;
+}
+
+/** After an unknown outcome the same may be asked again, where doing it twice comes to the same as once. */
+function onceMoreIfUnknown<T>(statement: () => Promise<T>): Promise<T> {
+  return statement().catch((error: unknown) => {
+    if (error instanceof DatabaseError && error.fault === 'unknown') return statement();
+    throw error;
+  });
+}
+
+async function besideForeignClients<T>(db: Database, create: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      const { rows } = await sql<{ first_id: number }[]>`CALL create_events(${list})`.execute(db);
-      return rows[0]![0]!.first_id;
+      return await create();
     } catch (error) {
       if (!isDuplicateKey(error) || tries === CREATE_TRIES) throw error;
       // A client that inserts the id it read, and raises the counter afterwards, got there first. If the counter does
@@ -85,11 +140,8 @@ export async function fillEvents(db: Database, claimedBy: string, fills: readonl
       WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = made.attempt
         AND Events.due_at > NOW(3) AND made.valor <> ''`.execute(db);
 
-  // After an unknown outcome the same statement may go again: what it filled the first time is no longer open.
-  const { numAffectedRows } = await fill().catch((error: unknown) => {
-    if (error instanceof DatabaseError && error.fault === 'unknown') return fill();
-    throw error;
-  });
+  // What it filled the first time is no longer open.
+  const { numAffectedRows } = await onceMoreIfUnknown(fill);
   if (Number(numAffectedRows) === fills.length) return new Set(fills.map(({ id }) => id));
 
   const ours = await sql<{ id: number }>`
@@ -98,6 +150,26 @@ export async function fillEvents(db: Database, claimedBy: string, fills: readonl
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = made.id
     WHERE Events.claimed_by = ${claimedBy} AND Events.attempts = made.attempt AND Events.valor <> ''`.execute(db);
   return new Set(ours.rows.map(({ id }) => id));
+}
+
+/**
+ * processing -> processing, until `leaseMs` from now: for a holder that needs longer. Resolves to how many were still
+ * held; the others were lost and are unchanged.
+ */
+export async function renewEvents(
+  db: Database,
+  claimedBy: string,
+  claims: readonly Claim[],
+  leaseMs: number,
+): Promise<number> {
+  const list = JSON.stringify(claims.map(({ id, attempt }) => [id, attempt]));
+  const { numAffectedRows } = await sql`
+    UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS held
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = held.id
+    SET Events.due_at = NOW(3) + INTERVAL ${leaseMs * 1_000} MICROSECOND
+    WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = held.attempt
+      AND Events.due_at > NOW(3)`.execute(db);
+  return Number(numAffectedRows);
 }
 
 /**
@@ -163,12 +235,12 @@ export async function reviveEvents(db: Database, ids: readonly number[]): Promis
   return Number(numAffectedRows);
 }
 
-/** Whether the routines of init.sql are there; without EXECUTE on them they cannot be seen. */
-export async function hasRoutines(db: Database): Promise<boolean> {
+/** Whether one of these routines of init.sql is missing; without EXECUTE on it, it cannot be seen. */
+export async function isRoutineMissing(db: Database, names: readonly string[]): Promise<boolean> {
   const { rows } = await sql`
     SELECT 1 FROM information_schema.ROUTINES
-    WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME IN ('create_events', 'claim_events')`.execute(db);
-  return rows.length === 2;
+    WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME IN (${sql.join(names)})`.execute(db);
+  return rows.length < names.length;
 }
 
 /** How many events were ever created. */

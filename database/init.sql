@@ -31,6 +31,16 @@ CREATE TABLE IF NOT EXISTS Events (
   CONSTRAINT exact_id CHECK (id BETWEEN 1 AND 9007199254740991)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
+-- What a create with an Idempotency-Key made, so that whoever repeats the key gets the same events again.
+CREATE TABLE IF NOT EXISTS IdempotencyKeys (
+  idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  first_id        BIGINT UNSIGNED NOT NULL,
+  how_many        INT UNSIGNED    NOT NULL,
+  created_at      TIMESTAMP(3)    NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+  PRIMARY KEY (idempotency_key),
+  KEY forget (created_at)
+) ENGINE = InnoDB;
+
 INSERT IGNORE INTO DBStatus (id) SELECT COALESCE(MAX(id), 0) FROM Events;
 
 DELIMITER //
@@ -70,6 +80,73 @@ BEGIN
     SELECT last_id - how_many + created.position
     FROM JSON_TABLE(new_events, '$[*]' COLUMNS (position FOR ORDINALITY)) AS created;
   SELECT last_id - how_many + 1 AS first_id;
+  COMMIT;
+END //
+
+-- Creates what has not been created under the same key before: requests are [{"key": …, "events": […]}, …], each key
+-- once. Answers the key, first id and number of events of each request, whenever they were made. Creates take turns at
+-- the row of DBStatus; whoever has it sees every key that was committed before, and nobody can add one meanwhile.
+DROP PROCEDURE IF EXISTS create_events_once //
+CREATE PROCEDURE create_events_once(IN requests JSON)
+BEGIN
+  DECLARE last_id BIGINT UNSIGNED;
+  DECLARE new_last_id BIGINT UNSIGNED;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  SELECT id INTO last_id FROM DBStatus FOR UPDATE;
+  INSERT INTO IdempotencyKeys (idempotency_key, first_id, how_many)
+    SELECT asked.idempotency_key,
+      last_id + 1 + SUM(asked.how_many) OVER (ORDER BY asked.position) - asked.how_many, asked.how_many
+    FROM (
+      SELECT position, idempotency_key, JSON_LENGTH(events) AS how_many
+      FROM JSON_TABLE(requests, '$[*]' COLUMNS (
+        position FOR ORDINALITY,
+        idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$.key',
+        events JSON PATH '$.events'
+      )) AS listed
+    ) AS asked
+    WHERE NOT EXISTS (SELECT 1 FROM IdempotencyKeys AS known WHERE known.idempotency_key = asked.idempotency_key);
+  SELECT COALESCE(MAX(made.first_id + made.how_many - 1), last_id) INTO new_last_id
+    FROM JSON_TABLE(requests, '$[*]' COLUMNS (
+      idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$.key'
+    )) AS asked
+    STRAIGHT_JOIN IdempotencyKeys AS made USING (idempotency_key)
+    WHERE made.first_id > last_id;
+  IF new_last_id > last_id THEN
+    UPDATE DBStatus SET id = new_last_id;
+    INSERT INTO Events (id)
+      SELECT last_id + created.position
+      FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', new_last_id - last_id - 1), ']'), '$[*]'
+        COLUMNS (position FOR ORDINALITY)) AS created;
+  END IF;
+  SELECT made.idempotency_key, made.first_id, made.how_many
+    FROM JSON_TABLE(requests, '$[*]' COLUMNS (
+      idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$.key'
+    )) AS asked
+    STRAIGHT_JOIN IdempotencyKeys AS made USING (idempotency_key);
+  COMMIT;
+END //
+
+-- Forgets up to `most` keys that are older than this, and answers how many. SKIP LOCKED: several producers do it.
+DROP PROCEDURE IF EXISTS forget_keys //
+CREATE PROCEDURE forget_keys(IN older_than_ms BIGINT UNSIGNED, IN most INT UNSIGNED)
+BEGIN
+  DECLARE old_keys LONGTEXT;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  SELECT JSON_ARRAYAGG(old.idempotency_key) INTO old_keys FROM (
+    SELECT idempotency_key FROM IdempotencyKeys FORCE INDEX (forget)
+    WHERE created_at <= NOW(3) - INTERVAL older_than_ms * 1000 MICROSECOND
+    ORDER BY created_at LIMIT most
+    FOR UPDATE SKIP LOCKED
+  ) AS old;
+  IF old_keys IS NOT NULL THEN
+    DELETE forgotten FROM JSON_TABLE(old_keys, '$[*]' COLUMNS (
+        idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$'
+      )) AS chosen
+      STRAIGHT_JOIN IdempotencyKeys AS forgotten FORCE INDEX (PRIMARY) USING (idempotency_key);
+  END IF;
+  SELECT COALESCE(JSON_LENGTH(old_keys), 0) AS forgotten;
   COMMIT;
 END //
 

@@ -4,6 +4,7 @@ import type { ColumnType, Generated } from 'kysely';
 export interface Schema {
   DBStatus: DBStatusTable;
   Events: EventsTable;
+  IdempotencyKeys: IdempotencyKeysTable;
 }
 
 export interface DBStatusTable {
@@ -22,4 +23,11 @@ export interface EventsTable {
   filled_at: Date | null;
   last_error: string | null;
   open: ColumnType<1 | null, never, never>;
+}
+
+export interface IdempotencyKeysTable {
+  idempotency_key: string;
+  first_id: number;
+  how_many: number;
+  created_at: Generated<Date>;
 }

@@ -47,6 +47,7 @@ export async function useTestDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
   beforeEach(async () => {
     await sql`DELETE FROM Events`.execute(database.db);
+    await sql`DELETE FROM IdempotencyKeys`.execute(database.db);
     await sql`UPDATE DBStatus SET id = 0`.execute(database.db);
   });
   afterAll(() => database[Symbol.asyncDispose]());

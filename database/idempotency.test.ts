@@ -1,0 +1,127 @@
+import { sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import { useTestDatabase } from '../tests/test-database.ts';
+import { countEvents, createEvents, createEventsOnce, forgetKeys } from './events.ts';
+
+const database = await useTestDatabase();
+const { db } = database;
+
+const DAY_MS = 86_400_000;
+
+/** A create of `howMany` events under a key. */
+const keyed = (key: string, howMany = 1) => ({ key, events: Array.from({ length: howMany }, () => ({})) });
+
+const allIds = async () => (await db.selectFrom('Events').select('id').orderBy('id').execute()).map(({ id }) => id);
+
+describe('createEventsOnce', () => {
+  test('creates what each key asks for, in one row of ids', async () => {
+    await createEvents(db, [{}]);
+    const made = await createEventsOnce(db, [keyed('a', 2), keyed('b'), keyed('c', 3)]);
+    expect(Object.fromEntries(made)).toEqual({
+      a: { firstId: 2, howMany: 2 },
+      b: { firstId: 4, howMany: 1 },
+      c: { firstId: 5, howMany: 3 },
+    });
+    expect(await allIds()).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(await countEvents(db)).toBe(7);
+    expect(await createEvents(db, [{}])).toBe(8);
+  });
+
+  test('answers a key that was used before with its events, and creates nothing for it', async () => {
+    await createEventsOnce(db, [keyed('a', 2)]);
+    const again = await createEventsOnce(db, [keyed('new'), keyed('a', 2), keyed('newer')]);
+    expect(Object.fromEntries(again)).toEqual({
+      new: { firstId: 3, howMany: 1 },
+      a: { firstId: 1, howMany: 2 },
+      newer: { firstId: 4, howMany: 1 },
+    });
+    expect(await createEventsOnce(db, [keyed('a', 2)])).toEqual(new Map([['a', { firstId: 1, howMany: 2 }]]));
+    expect(await allIds()).toEqual([1, 2, 3, 4]);
+    expect(await countEvents(db)).toBe(4);
+  });
+
+  test('tells how many events a key stands for, when it is asked for another number', async () => {
+    await createEventsOnce(db, [keyed('a', 2)]);
+    expect(await createEventsOnce(db, [keyed('a', 5)])).toEqual(new Map([['a', { firstId: 1, howMany: 2 }]]));
+    expect(await countEvents(db)).toBe(2);
+  });
+
+  test('tells keys apart by case and by every character', async () => {
+    const keys = ['key', 'KEY', 'Key', 'key!', '"key"', "k'ey", 'k\\ey', 'k$.ey', 'x'.repeat(255)];
+    const made = await createEventsOnce(
+      db,
+      keys.map((key) => keyed(key)),
+    );
+    expect([...made.keys()].toSorted()).toEqual(keys.toSorted());
+    expect(new Set([...made.values()].map(({ firstId }) => firstId)).size).toBe(keys.length);
+  });
+
+  test('creates 10,000 events under one key', async () => {
+    expect((await createEventsOnce(db, [keyed('many', 10_000)])).get('many')).toEqual({ firstId: 1, howMany: 10_000 });
+    expect(await countEvents(db)).toBe(10_000);
+    expect((await allIds()).length).toBe(10_000);
+  });
+
+  test('gives all who use a key at once the same events', async () => {
+    const pools = [database.connect(), database.connect()];
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        createEventsOnce(pools[index % 2]!, [keyed('same', 3), keyed(`own-${index}`)]),
+      ),
+    );
+    expect(new Set(answers.map((made) => made.get('same')!.firstId)).size).toBe(1);
+    expect(new Set(answers.map((made, index) => made.get(`own-${index}`)!.firstId)).size).toBe(50);
+    expect(await countEvents(db)).toBe(53);
+  });
+
+  test('gives gapless ids beside creates without a key', async () => {
+    await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        index % 2 ? createEvents(db, [{}, {}]) : createEventsOnce(db, [keyed(`k${index}`, 2)]),
+      ),
+    );
+    expect(await allIds()).toEqual(Array.from({ length: 80 }, (_, index) => index + 1));
+  });
+
+  test('leaves no key behind when its events cannot be created', async () => {
+    await sql`UPDATE DBStatus SET id = 9007199254740991`.execute(db);
+    await expect(createEventsOnce(db, [keyed('last')])).rejects.toMatchObject({ fault: 'permanent' });
+    expect(await db.selectFrom('IdempotencyKeys').selectAll().execute()).toEqual([]);
+  });
+});
+
+describe('forgetKeys', () => {
+  test('forgets the oldest first, as many as told, and never a younger one', async () => {
+    await createEventsOnce(
+      db,
+      Array.from({ length: 5 }, (_, index) => keyed(`old-${index}`)),
+    );
+    await sql`UPDATE IdempotencyKeys SET created_at = NOW(3) - INTERVAL 25 HOUR`.execute(db);
+    await createEventsOnce(db, [keyed('young')]);
+    expect(await forgetKeys(db, DAY_MS, 3)).toBe(3);
+    expect(await forgetKeys(db, DAY_MS, 3)).toBe(2);
+    expect(await forgetKeys(db, DAY_MS, 3)).toBe(0);
+    expect(await db.selectFrom('IdempotencyKeys').select('idempotency_key').execute()).toEqual([
+      { idempotency_key: 'young' },
+    ]);
+    expect(await countEvents(db)).toBe(6);
+  });
+
+  test('a forgotten key is a new one', async () => {
+    await createEventsOnce(db, [keyed('a')]);
+    await forgetKeys(db, 0, 1_000);
+    expect((await createEventsOnce(db, [keyed('a')])).get('a')!.firstId).toBe(2);
+  });
+
+  test('several producers forget at once without waiting for each other', async () => {
+    await createEventsOnce(
+      db,
+      Array.from({ length: 300 }, (_, index) => keyed(`k${index}`)),
+    );
+    const pools = [database.connect(), database.connect(), database.connect()];
+    const forgotten = await Promise.all(pools.map((pool) => forgetKeys(pool, 0, 100)));
+    expect(forgotten.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(300);
+    while ((await forgetKeys(db, 0, 100)) > 0);
+    expect(await db.selectFrom('IdempotencyKeys').selectAll().execute()).toEqual([]);
+  });
+});
