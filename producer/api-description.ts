@@ -34,11 +34,27 @@ const problem = (description: string) => ({
 
 const requestBody = { content: { 'application/json': { schema: resolver(newEventSchema) } } };
 
+const prefer = (description: string) => ({
+  name: 'Prefer',
+  in: 'header' as const,
+  description,
+  schema: { type: 'string' as const },
+  example: 'wait=10',
+});
+
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header' as const,
+  description: 'The same key gives the same events, however often and to whichever producer it is sent',
+  schema: { type: 'string' as const, pattern: '^[\\x21-\\x2b\\x2d-\\x7e]{1,255}$' },
+  example: 'order-17',
+};
+
 const refusedCreates = {
   400: problem('A parameter or the JSON is malformed'),
   413: problem('The body is too large'),
   415: problem('The body is not plain JSON'),
-  422: problem('The body says what is not understood'),
+  422: problem('The body says what is not understood, or the Idempotency-Key stands for another number of events'),
   503: problem(
     'The database cannot be used, or too much is waiting; with "outcome": "unknown" it may have been created',
   ),
@@ -54,7 +70,10 @@ export const routes = {
   },
   find: {
     summary: 'One event',
-    parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string', pattern: '^[1-9][0-9]*$' } }],
+    parameters: [
+      { name: 'id', in: 'path', required: true, schema: { type: 'string', pattern: '^[1-9][0-9]*$' } },
+      prefer('wait=N: held until the event is filled or dead, for at most N seconds (RFC 7240)'),
+    ],
     responses: {
       200: json('The event as it is now', eventSchema),
       400: problem('Not an id'),
@@ -64,19 +83,15 @@ export const routes = {
   },
   createAsync: {
     summary: 'Create one event or many, and come back for them',
+    parameters: [idempotencyKey],
     requestBody,
     responses: { 202: json('Committed; Location is the first event', createdSchema), ...refusedCreates },
   },
   createSync: {
     summary: 'Create one event and wait until it is filled',
     parameters: [
-      {
-        name: 'Prefer',
-        in: 'header',
-        description: 'wait=N: for at most N seconds (RFC 7240); without it, for as long as it takes',
-        schema: { type: 'string' },
-        example: 'wait=10',
-      },
+      prefer('wait=N: for at most N seconds (RFC 7240); without it, for as long as it takes'),
+      idempotencyKey,
     ],
     requestBody,
     responses: {

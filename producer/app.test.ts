@@ -68,6 +68,51 @@ describe('GET /{id}', () => {
   });
 });
 
+describe('GET /{id} with Prefer: wait', () => {
+  const asked = (prefer: string) => ({ headers: { Prefer: prefer } });
+
+  test('is held until the event is filled', async () => {
+    const { app, poller } = startTestApp(db);
+    await createEvents(db, [{}]);
+    const answer = app.request('/1', asked('wait=600'));
+    await expect.poll(poller.size).toBe(1);
+    await fillAll(db, 'enfim');
+    const response = await answer;
+    expect(response.status).toBe(200);
+    expect(response.headers.get('preference-applied')).toBe('wait=600');
+    expect(await response.json()).toEqual({ id: 1, valor: 'enfim', status: 'filled' });
+  });
+
+  test('answers as the event is when the time is over', async () => {
+    const { app } = startTestApp(db);
+    await createEvents(db, [{}]);
+    const startedAt = performance.now();
+    const response = await app.request('/1', asked('wait=1'));
+    expect(performance.now() - startedAt).toBeGreaterThan(990);
+    expect(await response.json()).toEqual({ id: 1, valor: null, status: 'pending' });
+  });
+
+  test('answers at once when there is nothing to wait for', async () => {
+    const { app, poller } = startTestApp(db);
+    await createEvents(db, [{}, {}]);
+    expect((await app.request('/3', asked('wait=600'))).status).toBe(404);
+    await killAll(db);
+    expect(await (await app.request('/1', asked('wait=600'))).json()).toMatchObject({ status: 'dead' });
+    expect(poller.size()).toBe(0);
+  });
+
+  test('counts among the requests that are held, and one too many is a 503', async () => {
+    const { app, poller } = startTestApp(db, { waitingLimit: 1 });
+    await createEvents(db, [{}]);
+    const held = app.request('/1', asked('wait=600'));
+    await expect.poll(poller.size).toBe(1);
+    expect((await app.request('/1', asked('wait=600'))).status).toBe(503);
+    expect((await app.request('/1')).status).toBe(200);
+    await fillAll(db, 'livre');
+    expect((await held).status).toBe(200);
+  });
+});
+
 describe('probes', () => {
   test('a producer that can reach its database is live and ready', async () => {
     const { app } = startTestApp(db);

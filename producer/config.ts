@@ -29,6 +29,12 @@ export const producerSettings = {
     20_000,
     'Most create-sync requests held at once; a further one is answered 503',
   ),
+  IDEMPOTENCY_TTL_MS: milliseconds(
+    1_000,
+    86_400_000,
+    'How long an Idempotency-Key is remembered; a repeat after that is a new create',
+    2_592_000_000,
+  ),
   SHUTDOWN_GRACE_MS: milliseconds(0, 10_000, 'From SIGTERM to exit; held requests are answered 202 shortly before'),
   ...logSettings,
 };

@@ -1,5 +1,5 @@
 import type { Database } from '../database/connect.ts';
-import { createEvents, type NewEvent } from '../database/events.ts';
+import { createEvents, createEventsOnce, type NewEvent } from '../database/events.ts';
 
 export interface CreateBatcherOptions {
   db: Database;
@@ -16,8 +16,14 @@ export class QueueFullError extends Error {
   override readonly name = 'QueueFullError';
 }
 
+/** The key stands for another number of events than this request asks for; nothing was created. */
+export class KeyReusedError extends Error {
+  override readonly name = 'KeyReusedError';
+}
+
 interface Request {
   events: readonly NewEvent[];
+  key: string | undefined;
   queuedAt: number;
   resolve: (firstId: number) => void;
   reject: (error: unknown) => void;
@@ -29,7 +35,8 @@ const MAX_EVENTS = 10_000;
 /**
  * Group commit: while one transaction is under way, the creates that arrive gather for the next. When idle nothing
  * waits. The returned function resolves to the id of the first of its events once they are committed, and its ids
- * follow each other. It rejects as createEvents does, for every request of the failed transaction.
+ * follow each other; with a key that was used before, to that of the events created then. It rejects as createEvents
+ * does, for every request of the failed transaction.
  */
 export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
@@ -39,9 +46,8 @@ export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }:
   async function run(): Promise<void> {
     while (queue.length > 0) {
       const batch = takeBatch(queue, maxRequests);
-      const events = batch.flatMap((request) => request.events);
-      queuedEvents -= events.length;
-      await createBatch(db, batch, events);
+      for (const { events } of batch) queuedEvents -= events.length;
+      await createBatch(db, batch);
       refuseOverdue();
     }
     running = false;
@@ -57,12 +63,12 @@ export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }:
     }
   }
 
-  return (events: readonly NewEvent[]): Promise<number> => {
+  return (events: readonly NewEvent[], key?: string): Promise<number> => {
     if (queuedEvents + events.length > maxQueued) {
       return Promise.reject(new QueueFullError(`${queuedEvents} events are waiting to be inserted`));
     }
     return new Promise((resolve, reject) => {
-      queue.push({ events, queuedAt: performance.now(), resolve, reject });
+      queue.push({ events, key, queuedAt: performance.now(), resolve, reject });
       queuedEvents += events.length;
       if (running) return;
       running = true;
@@ -83,14 +89,40 @@ function takeBatch(queue: Request[], maxRequests: number): Request[] {
   return queue.splice(0, requests);
 }
 
-async function createBatch(db: Database, batch: Request[], events: readonly NewEvent[]): Promise<void> {
-  try {
-    let nextId = await createEvents(db, events);
-    for (const request of batch) {
-      request.resolve(nextId);
-      nextId += request.events.length;
-    }
-  } catch (error) {
-    for (const request of batch) request.reject(error);
+async function createBatch(db: Database, batch: Request[]): Promise<void> {
+  const plain = batch.filter(({ key }) => key === undefined);
+  const keyed = batch.filter(({ key }) => key !== undefined);
+  await Promise.all([
+    plain.length > 0 && createPlain(db, plain).catch((error: unknown) => rejectAll(plain, error)),
+    keyed.length > 0 && createKeyed(db, keyed).catch((error: unknown) => rejectAll(keyed, error)),
+  ]);
+}
+
+async function createPlain(db: Database, requests: Request[]): Promise<void> {
+  let nextId = await createEvents(
+    db,
+    requests.flatMap(({ events }) => events),
+  );
+  for (const { events, resolve } of requests) {
+    resolve(nextId);
+    nextId += events.length;
   }
+}
+
+async function createKeyed(db: Database, requests: Request[]): Promise<void> {
+  // Of those who use a key at the same time, the first says what it stands for.
+  const byKey = new Map(requests.toReversed().map(({ key, events }) => [key!, events]));
+  const created = await createEventsOnce(
+    db,
+    Array.from(byKey, ([key, events]) => ({ key, events })),
+  );
+  for (const { key, events, resolve, reject } of requests) {
+    const { firstId, howMany } = created.get(key!)!;
+    if (howMany === events.length) resolve(firstId);
+    else reject(new KeyReusedError(`the key stands for ${howMany} events`));
+  }
+}
+
+function rejectAll(requests: Request[], error: unknown): void {
+  for (const { reject } of requests) reject(error);
 }

@@ -12,6 +12,12 @@ const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
 
 /** /openapi.json, generated from the routes, and /docs, which shows it and loads nothing from elsewhere. */
 export function addDocs(app: Hono<RequestVariables>, documentation: GenerateSpecOptions['documentation']): void {
+  for (const path of ['/openapi.json', '/docs', '/docs/*']) {
+    app.use(path, async (c, next) => {
+      c.header('X-Request-Id', c.get('requestId'));
+      await next();
+    });
+  }
   app.get('/openapi.json', openAPIRouteHandler(app, { documentation, defaultValidationErrorResponse: false }));
   for (const asset of ASSETS) {
     app.get(`/docs/${asset}`, serveStatic({ root: SWAGGER_UI, rewriteRequestPath: () => `/${asset}` }));

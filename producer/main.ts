@@ -5,9 +5,12 @@ import { createApp } from './app.ts';
 import { createCompletionPoller } from './completion-poller.ts';
 import { readProducerConfig } from './config.ts';
 import { createBatcher } from './create-batcher.ts';
+import { runKeyForgetting } from './key-forgetting.ts';
 import { createLogger } from './request-log.ts';
 import { closeServer, listen, portOf } from './server.ts';
 
+// What a producer calls.
+const ROUTINES = ['create_events', 'create_events_once', 'forget_keys'];
 // Held requests are let go this long before the grace ends, so that their answers still get out.
 const ANSWER_MS = 1_000;
 
@@ -55,7 +58,10 @@ async function main(): Promise<void> {
   });
   const server = await listen(app, config.PORT, config.HOST);
   log.info(`listening on http://${config.HOST}:${portOf(server)}`);
-  const checked = checkDatabase(db, shutdown.signal);
+  const checked = checkDatabase(db, ROUTINES, shutdown.signal).then(() => {
+    const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');
+    void runKeyForgetting({ db, rememberMs: config.IDEMPOTENCY_TTL_MS, onError }, shutdown.signal);
+  });
 
   const why = await Promise.race([stopSignal, checked.then(() => stopSignal)]);
   log.info(`${why}: answering what is under way`);

@@ -1,3 +1,5 @@
+import type { Context } from 'hono';
+
 /**
  * The seconds of `Prefer: wait=N` (RFC 7240, 4.3), or undefined. What is malformed is ignored, as section 2 asks; of
  * several, the first counts.
@@ -8,4 +10,10 @@ export function preferredWait(header: string | undefined): number | undefined {
     if (wait) return Number(wait[1] ?? wait[2]);
   }
   return undefined;
+}
+
+/** The header with which an answer says that it heeded `Prefer: wait` (RFC 7240, 3). */
+export function preferenceApplied(c: Context): Record<string, string> {
+  const wait = preferredWait(c.req.header('prefer'));
+  return wait === undefined ? {} : { 'Preference-Applied': `wait=${wait}` };
 }

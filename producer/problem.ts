@@ -1,7 +1,9 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { DatabaseError } from '../database/database-error.ts';
-import { QueueFullError } from './create-batcher.ts';
+import { answerJson } from './answer.ts';
+import { KeyReusedError, QueueFullError } from './create-batcher.ts';
+import type { RequestVariables } from './request-log.ts';
 
 export interface ProblemOptions {
   status: ContentfulStatusCode;
@@ -45,6 +47,10 @@ function unknownOutcome(): Problem {
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof QueueFullError) return unavailable('Too many creates are waiting. Nothing was created.');
+  if (error instanceof KeyReusedError) {
+    const detail = 'This Idempotency-Key was used for another number of events. Nothing was created.';
+    return new Problem({ status: 422, title: 'Unprocessable Content', detail });
+  }
   if (error instanceof DatabaseError && error.fault !== 'permanent') {
     return error.fault === 'unknown'
       ? unknownOutcome()
@@ -57,8 +63,8 @@ export function toProblem(error: unknown): Problem {
   });
 }
 
-export function sendProblem(c: Context, { options }: Problem): Response {
+export function sendProblem(c: Context<RequestVariables>, { options }: Problem): Response {
   const { status, title, detail, headers = {}, members = {} } = options;
   const document = { type: 'about:blank', title, status, detail, requestId: c.get('requestId'), ...members };
-  return c.body(JSON.stringify(document), status, { ...headers, 'Content-Type': 'application/problem+json' });
+  return answerJson(c, status, document, { ...headers, 'Content-Type': 'application/problem+json' });
 }

@@ -1,0 +1,25 @@
+import type { Context } from 'hono';
+import type { StatusCode } from 'hono/utils/http-status';
+import type { RequestVariables } from './request-log.ts';
+
+/**
+ * An answer, with the id of its request. Its headers are a plain object, which node-server writes as it is: `c.header`
+ * and `c.json` build a Headers object, which took a seventh of a create's processor time.
+ */
+export function answer(
+  c: Context<RequestVariables>,
+  status: StatusCode,
+  body: string | null,
+  headers: Record<string, string> = {},
+): Response {
+  return new Response(body, { status, headers: { 'X-Request-Id': c.get('requestId'), ...headers } });
+}
+
+export function answerJson(
+  c: Context<RequestVariables>,
+  status: StatusCode,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Response {
+  return answer(c, status, JSON.stringify(body), { 'Content-Type': 'application/json', ...headers });
+}
