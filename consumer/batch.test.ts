@@ -17,7 +17,7 @@ const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=',
 function createDeps(makeValues: MakeValues) {
   const report = createRecordingReport();
   const retry = { maxAttempts: 2, firstDelayMs: 60_000, maxDelayMs: 60_000 };
-  return { db, makeValues, report, retry } satisfies BatchDeps;
+  return { db, makeValues, report, retry, leaseMs: LEASE_MS } satisfies BatchDeps;
 }
 
 let claimsMade = 0;
@@ -185,4 +185,36 @@ test('outcomes beyond the events are left out', async () => {
   const deps = createDeps(async () => [{ valor: 'mar' }, { valor: 'sol' }]);
   await workBatch(deps, await claimNew(1), NEVER);
   expect(deps.report.filled.mock.calls).toEqual([[[{ id: 1, attempt: 1, valor: 'mar' }], 0, expect.any(Number)]]);
+});
+
+describe('the lease', () => {
+  test('is renewed while the values are being made, so that they may take longer', async () => {
+    const batch = await claimNew(2);
+    await sql`UPDATE Events SET due_at = NOW(3) + INTERVAL 1 SECOND`.execute(db);
+    const made = Promise.withResolvers<Outcome[]>();
+    const deps = { ...createDeps(() => made.promise), leaseMs: 1_000 };
+    const worked = workBatch(deps, batch, NEVER);
+    // Past the first lease and the second, by the database's clock; nobody else gets the events meanwhile.
+    const { first } = (await sql<{ first: Date }>`SELECT NOW(3) + INTERVAL 1500000 MICROSECOND AS first`.execute(db))
+      .rows[0]!;
+    await expect.poll(async () => (await row(1)).due_at! > first && (await row(2)).due_at! > first).toBe(true);
+    expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([]);
+    made.resolve([{ valor: 'longe' }, { valor: 'tarde' }]);
+    expect(await worked).toBe(2);
+    expect(await row(1)).toMatchObject({ valor: 'longe', attempts: 1 });
+    expect(deps.report.filled.mock.calls[0]?.[1]).toBe(0);
+  });
+
+  test('is not renewed for a claim that was taken over', async () => {
+    const batch = await claimNew(1);
+    await letTimePass();
+    await claimEvents(db, 'b/2', 10, LEASE_MS);
+    const theirs = (await row(1)).due_at;
+    const made = Promise.withResolvers<Outcome[]>();
+    const worked = workBatch({ ...createDeps(() => made.promise), leaseMs: 3 }, batch, NEVER);
+    await sql`SELECT SLEEP(0.05)`.execute(db);
+    made.resolve([{ valor: 'tarde' }]);
+    await worked;
+    expect(await row(1)).toMatchObject({ claimed_by: 'b/2', due_at: theirs, valor: null });
+  });
 });

@@ -1,4 +1,3 @@
-import type { Database } from '../database/connect.ts';
 import {
   type Claim,
   type Failure,
@@ -8,8 +7,8 @@ import {
   type RetryPolicy,
   releaseEvents,
 } from '../database/events.ts';
+import { keepLease, type LeaseDeps } from './lease.ts';
 import type { MakeValues, Outcome } from './make-values.ts';
-import type { Report } from './report.ts';
 
 /** Events claimed together. `claimedBy` is unlike that of any other claim, so that with the attempt it fences them. */
 export interface Batch {
@@ -19,25 +18,28 @@ export interface Batch {
   claimedAt: number;
 }
 
-export interface BatchDeps {
-  db: Database;
+export interface BatchDeps extends LeaseDeps {
   makeValues: MakeValues;
   retry: RetryPolicy;
-  report: Report;
 }
 
 /**
- * Has the values made and writes down what became of each event. Resolves to how many the source served. Rejects with
+ * Has the values made, renewing the lease meanwhile, and writes down what became of each event. Resolves to how many the source served. Rejects with
  * the source's error when it is out of order; the events are then given back.
  */
 export async function workBatch(deps: BatchDeps, batch: Batch, signal: AbortSignal): Promise<number> {
   const { makeValues, report } = deps;
   let outcomes: Outcome[];
+  const made = new AbortController();
+  const keeping = keepLease(deps, batch.claimedBy, batch.claims, made.signal);
   try {
     outcomes = await makeValues(batch.claims, signal);
   } catch (error) {
     await release(deps, batch, batch.claims, signal.aborted ? 'shutting down' : 'no values');
     throw error;
+  } finally {
+    made.abort();
+    await keeping;
   }
   try {
     await settle(deps, batch, outcomes);

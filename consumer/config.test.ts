@@ -87,16 +87,6 @@ describe('a consumer does not start with', () => {
   });
 });
 
-test.each([
-  ['30000', '20000', 20_000],
-  ['30000', '25000', 20_000],
-  ['3000', undefined, 2_000],
-  ['100', undefined, 66],
-  ['60000', '500', 500],
-])('with a lease of %s ms and WORD_TOTAL_MS=%s, words are waited for up to %i ms', (lease, total, expected) => {
-  expect(readConsumerConfig([], { LEASE_MS: lease, WORD_TOTAL_MS: total }).WORD_TOTAL_MS).toBe(expected);
-});
-
 test('the name of the machine is a name that can be used', () => {
   const { CONSUMER_NAME } = readConsumerConfig([], {});
   expect(readConsumerConfig(['--name', CONSUMER_NAME], {}).CONSUMER_NAME).toBe(CONSUMER_NAME);

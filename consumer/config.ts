@@ -39,7 +39,7 @@ export const consumerSettings = {
     'Where words come from, asked with ?language=pt-br&words=N',
   ),
   WORD_ATTEMPT_MS: milliseconds(1, 5_000, 'For one call of the word service'),
-  WORD_TOTAL_MS: milliseconds(1, 20_000, 'For one batch of words with all retries; at most two thirds of LEASE_MS'),
+  WORD_TOTAL_MS: milliseconds(1, 20_000, 'For one batch of words with all retries; the lease is renewed meanwhile'),
   WORD_RETRIES: wholeNumber(0, 100, 3, 'How often a call that failed in passing is repeated'),
   LEASE_MS: milliseconds(
     100,
@@ -69,9 +69,7 @@ export function readConsumerConfig(args: string[], env: Record<string, string | 
   const options = Object.fromEntries(VARIABLES.map((name) => [optionName(name), { type: optionType(name) }]));
   const { values } = parseArgs({ args, options });
   const given = VARIABLES.map((name) => [name, values[optionName(name)]?.toString() ?? env[name]]);
-  const config = readSettings(consumerSettings, Object.fromEntries(given));
-  // A word that comes after the lease is over would be thrown away.
-  return { ...config, WORD_TOTAL_MS: Math.min(config.WORD_TOTAL_MS, Math.floor((config.LEASE_MS * 2) / 3)) };
+  return readSettings(consumerSettings, Object.fromEntries(given));
 }
 
 /** `--batch` is CONSUMER_BATCH, `--lease-ms` is LEASE_MS. */

@@ -12,7 +12,6 @@ export interface WorkerDeps extends BatchDeps {
   concurrency: number;
   /** Sleep after a claim that found nothing. */
   pollMs: number;
-  leaseMs: number;
   /** End when nothing is due. */
   once: boolean;
 }

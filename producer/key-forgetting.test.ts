@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { createEventsOnce } from '../database/events.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
+import { forgettingRound, runKeyForgetting } from './key-forgetting.ts';
+
+const database = await useTestDatabase();
+const { db } = database;
+
+const createKeys = (count: number) =>
+  createEventsOnce(
+    db,
+    Array.from({ length: count }, (_, index) => ({ key: `k${index}`, events: [{}] })),
+  );
+const countKeys = async () => (await db.selectFrom('IdempotencyKeys').select('idempotency_key').execute()).length;
+const fail = (error: unknown) => {
+  throw error;
+};
+
+test('forgets 500 at a time, and comes back soon while there may be more', async () => {
+  await createKeys(700);
+  const deps = { db, rememberMs: 0, onError: fail };
+  expect(await forgettingRound(deps)).toBeLessThan(100);
+  expect(await countKeys()).toBe(200);
+  expect(await forgettingRound(deps)).toBeGreaterThan(10_000);
+  expect(await countKeys()).toBe(0);
+});
+
+test('a round that fails says so, and another one follows', async () => {
+  const errors: unknown[] = [];
+  const gone = database.connect({ url: 'mysql://nobody:nothing@127.0.0.1:1/none', patienceMs: 0 });
+  const delayMs = await forgettingRound({ db: gone, rememberMs: 0, onError: (error) => errors.push(error) });
+  expect(errors).toHaveLength(1);
+  expect(delayMs).toBeGreaterThan(0);
+});
+
+test('goes on until it is told to stop', async () => {
+  await createKeys(1_200);
+  const stop = new AbortController();
+  const running = runKeyForgetting({ db, rememberMs: 0, onError: fail }, stop.signal);
+  await expect.poll(countKeys, { timeout: 10_000 }).toBe(0);
+  stop.abort();
+  await running;
+});
