@@ -26,6 +26,7 @@ test('each batch and each happening is one line of JSON, and a flush writes them
     report.databaseLost(new Error('gone'));
     report.databaseBack();
     report.trouble('could not claim', new Error('gone'));
+    report.warn('sync_binlog is not 1');
     report.note('stopped');
     await report.flush();
     process.exit(0);`,
@@ -39,6 +40,7 @@ test('each batch and each happening is one line of JSON, and a flush writes them
     { level: 40, reason: 'gone' },
     { level: 30 },
     { level: 50, err: { message: 'gone', stack: expect.any(String) }, msg: 'could not claim' },
+    { level: 40, msg: 'sync_binlog is not 1' },
     { level: 30, msg: 'stopped' },
   ]);
   for (const line of lines) {

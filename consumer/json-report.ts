@@ -20,6 +20,7 @@ export function createJsonReport(level: string, consumer: string): Report {
     databaseBack: () => log.info('database is back'),
     trouble: (what, error) => log.error({ err: error }, what),
     note: (line) => log.info(line),
+    warn: (line) => log.warn(line),
     // Not flushSync: it goes on for ever when nobody reads our output any more.
     flush: () => new Promise((resolve) => log.flush(() => resolve())),
   };

@@ -28,7 +28,9 @@ async function main(args: string[]): Promise<void> {
     signal: stop,
     onAvailability: (available, error) => (available ? report.databaseBack() : report.databaseLost(error)),
   });
-  await checkDatabase(db, ['claim_events'], stop);
+  const server = await checkDatabase(db, { routines: ['claim_events', 'try_lock'], skipLocked: true }, stop);
+  if (server) report.note(server.summary);
+  for (const warning of server?.warnings ?? []) report.warn(warning);
   report.note(`filling events as ${config.CONSUMER_NAME}`);
   await runWorker(
     {

@@ -15,6 +15,7 @@ export interface Report {
   /** Something that the next round may mend. */
   trouble: (what: string, error: unknown) => void;
   note: (line: string) => void;
+  warn: (line: string) => void;
   /** Resolves when what was held back is written, or nobody reads it any more. */
   flush: () => Promise<void>;
 }

@@ -116,6 +116,7 @@ describe('what else happens', () => {
     report.databaseLost(new Error('gone'));
     report.databaseBack();
     report.trouble('could not claim', 'a reason that is no error');
+    report.warn('sync_binlog is not 1');
     report.note('stopped');
     expect(lines).toEqual([
       '14:03:07 3 given back: shutting down',
@@ -123,6 +124,7 @@ describe('what else happens', () => {
       '14:03:07 database lost, trying again: gone',
       '14:03:07 database is back',
       '14:03:07 could not claim: a reason that is no error',
+      '14:03:07 sync_binlog is not 1',
       '14:03:07 stopped',
     ]);
   });

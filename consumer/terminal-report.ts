@@ -42,6 +42,7 @@ export function createTerminalReport({ quiet, verbose, write }: TerminalReportOp
     databaseBack: () => say(styleText('green', 'database is back')),
     trouble: (what, error) => say(styleText('red', `${what}: ${messageOf(error)}`)),
     note: say,
+    warn: (line) => say(styleText('yellow', line)),
     flush: async () => thinned.flush(),
   };
 }

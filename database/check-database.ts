@@ -1,26 +1,43 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkServer, checkSkipLocked, type ServerReport } from './check-server.ts';
 import type { Database } from './connect.ts';
 import { DatabaseError } from './database-error.ts';
 import { countEvents, isRoutineMissing } from './events.ts';
 
+export interface DatabaseNeeds {
+  /** Routines of init.sql that this process calls. */
+  routines: readonly string[];
+  /** Whether it relies on SKIP LOCKED. */
+  skipLocked?: boolean;
+}
+
 /**
- * Waits until the database answers and holds our tables and these routines, or `signal` is aborted. While no server can be reached it
- * goes on trying; what no waiting mends is thrown as a sentence that says what to do.
+ * Waits until the database answers and holds what is needed, and resolves to what is worth saying of the server; to
+ * undefined if `signal` is aborted. While no server can be reached it goes on trying; what no waiting mends is thrown as
+ * a sentence that says what to do.
  */
-export async function checkDatabase(db: Database, routines: readonly string[], signal: AbortSignal): Promise<void> {
+export async function checkDatabase(
+  db: Database,
+  { routines, skipLocked = false }: DatabaseNeeds,
+  signal: AbortSignal,
+): Promise<ServerReport | undefined> {
   while (!signal.aborted) {
     try {
       await countEvents(db);
-      if (!(await isRoutineMissing(db, routines))) return;
-      throw new Error(
-        `A routine is missing, or this account may not EXECUTE it (${routines.join(', ')}); load database/init.sql.`,
-      );
+      if (await isRoutineMissing(db, routines)) {
+        throw new Error(
+          `A routine is missing, or this account may not EXECUTE it (${routines.join(', ')}); load database/init.sql.`,
+        );
+      }
+      if (skipLocked) await checkSkipLocked(db);
+      return await checkServer(db);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
       if (error.fault === 'permanent') throw new Error(whatToDo(error), { cause: error });
       await sleep(500, undefined, { signal }).catch(() => {});
     }
   }
+  return undefined;
 }
 
 function whatToDo({ code, message }: DatabaseError): string {

@@ -243,6 +243,21 @@ export async function isRoutineMissing(db: Database, names: readonly string[]): 
   return rows.length < names.length;
 }
 
+/** Whether the row of DBStatus could be locked past SKIP LOCKED; the lock is held for `holdMs`. */
+export async function tryLock(db: Database, holdMs: number): Promise<boolean> {
+  const { rows } = await sql<{ locked: number }[]>`CALL try_lock(${holdMs})`.execute(db);
+  return rows[0]![0]!.locked === 1;
+}
+
+/** The server's version and what else decides how far our guarantees hold, by the server's own names. */
+export async function readServerVariables(db: Database): Promise<Record<string, string>> {
+  const { rows } = await sql<{ Variable_name: string; Value: string }>`
+    SHOW SESSION VARIABLES WHERE Variable_name IN (
+      'version', 'transaction_isolation', 'tx_isolation', 'log_bin', 'sync_binlog', 'innodb_flush_log_at_trx_commit'
+    )`.execute(db);
+  return Object.fromEntries(rows.map(({ Variable_name, Value }) => [Variable_name, Value]));
+}
+
 /** How many events were ever created. */
 export async function countEvents(db: Database): Promise<number> {
   return (await db.selectFrom('DBStatus').select('id').executeTakeFirstOrThrow()).id;

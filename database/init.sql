@@ -150,6 +150,20 @@ BEGIN
   COMMIT;
 END //
 
+-- Answers whether the row of DBStatus could be locked, and keeps the lock for so long. Two connections that try it at
+-- the same time show whether this server's SKIP LOCKED takes locks; one that does not would give an event to several.
+DROP PROCEDURE IF EXISTS try_lock //
+CREATE PROCEDURE try_lock(IN hold_ms INT UNSIGNED)
+BEGIN
+  DECLARE locked_id BIGINT UNSIGNED;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  SELECT id INTO locked_id FROM DBStatus FOR UPDATE SKIP LOCKED;
+  DO SLEEP(hold_ms / 1000);
+  SELECT locked_id IS NOT NULL AS locked;
+  COMMIT;
+END //
+
 -- Claims up to `most` events that are open and due, and answers [[id, attempt], …] or NULL. SKIP LOCKED passes over
 -- what another consumer is claiming at this moment. FORCE INDEX: only in index order does LIMIT also limit the locks,
 -- and only by primary key does the UPDATE touch no row but its own; on a small table the optimizer would rather read it

@@ -58,7 +58,9 @@ async function main(): Promise<void> {
   });
   const server = await listen(app, config.PORT, config.HOST);
   log.info(`listening on http://${config.HOST}:${portOf(server)}`);
-  const checked = checkDatabase(db, ROUTINES, shutdown.signal).then(() => {
+  const checked = checkDatabase(db, { routines: ROUTINES }, shutdown.signal).then((server) => {
+    if (server) log.info(server.summary);
+    for (const warning of server?.warnings ?? []) log.warn(warning);
     const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');
     void runKeyForgetting({ db, rememberMs: config.IDEMPOTENCY_TTL_MS, onError }, shutdown.signal);
   });

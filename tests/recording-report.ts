@@ -13,6 +13,7 @@ export function createRecordingReport() {
     databaseBack: vi.fn<Report['databaseBack']>(),
     trouble: vi.fn<Report['trouble']>(),
     note: vi.fn<Report['note']>(),
+    warn: vi.fn<Report['warn']>(),
     flush: vi.fn<Report['flush']>(),
   } satisfies Report;
 }
