@@ -26,7 +26,8 @@ export async function checkDatabase(
       await countEvents(db);
       if (await isRoutineMissing(db, routines)) {
         throw new Error(
-          `A routine is missing, or this account may not EXECUTE it (${routines.join(', ')}); load database/init.sql.`,
+          `A routine is missing, or this account may not EXECUTE it (${routines.join(', ')}); ` +
+            'load database/init.sql, and then database/accounts.sql.',
         );
       }
       if (skipLocked) await checkSkipLocked(db);
@@ -49,6 +50,8 @@ function whatToDo({ code, message }: DatabaseError): string {
       return `The database named in DATABASE_URL does not exist; create it, then load database/init.sql. (${message})`;
     case 'ER_NO_SUCH_TABLE':
       return `The tables are missing; load database/init.sql into this database. (${message})`;
+    case 'ER_TABLEACCESS_DENIED_ERROR':
+      return `This account may not read the tables; load database/accounts.sql into this database. (${message})`;
     default:
       return message;
   }

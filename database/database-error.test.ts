@@ -5,7 +5,7 @@ const serverError = (errno: number) => Object.assign(new Error('from the server'
 const networkError = (code: string) => Object.assign(new Error('from the network'), { errno: -104, code });
 
 describe('what may be concluded from an error while a write was under way', () => {
-  test.each([1213, 1205, 3101, 1020, 1317, 1305])('%i: the server undid it', (errno) => {
+  test.each([1213, 1205, 3101, 1020, 1317, 1305, 1370])('%i: the server undid it', (errno) => {
     expect(classifyFault(serverError(errno), true)).toBe('not applied');
   });
 

@@ -31,8 +31,8 @@ export class PoolBusyError extends Error {
 }
 
 // 1205 undoes only the statement; the routines of init.sql turn that into a ROLLBACK of the whole unit.
-// 1305: a routine is missing for the moment in which init.sql is loaded again.
-const NOT_APPLIED = new Set([1213, 1205, 3101, 1020, 1317, 1305]);
+// 1305: a routine is missing for the moment in which init.sql is loaded again; 1370: not yet granted again after it.
+const NOT_APPLIED = new Set([1213, 1205, 3101, 1020, 1317, 1305, 1370]);
 // Read-only or fenced off after a failover, shutting down, not yet synchronised, too many connections, timed out while idle.
 const WRONG_SERVER = new Set([1290, 1792, 1836, 4094, 1053, 3032, 1047, 1040, 1203, 1226, 4031]);
 // The reply of a COMMIT got lost between servers.

@@ -96,14 +96,10 @@ async function besideForeignClients<T>(db: Database, create: () => Promise<T>): 
       if (!isDuplicateKey(error) || tries === CREATE_TRIES) throw error;
       // A client that inserts the id it read, and raises the counter afterwards, got there first. If the counter does
       // not follow soon, nobody but us will mend it.
-      if (tries > 2) await raiseCounterToNewest(db);
+      if (tries > 2) await sql`CALL raise_counter()`.execute(db);
       else await sleep(5 + Math.random() * 20);
     }
   }
-}
-
-async function raiseCounterToNewest(db: Database): Promise<void> {
-  await sql`UPDATE DBStatus SET id = GREATEST(id, (SELECT COALESCE(MAX(id), 0) FROM Events))`.execute(db);
 }
 
 /**
@@ -225,14 +221,10 @@ export async function failEvents(
   return Number(numAffectedRows);
 }
 
-/** dead -> pending, due at once, with all its attempts before it again. Returns how many of the ids were dead. */
-export async function reviveEvents(db: Database, ids: readonly number[]): Promise<number> {
-  const { numAffectedRows } = await sql`
-    UPDATE JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
-    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
-    SET Events.due_at = NOW(3), Events.attempts = 0, Events.processing = 0, Events.claimed_by = NULL
-    WHERE Events.due_at IS NULL AND (Events.valor IS NULL OR Events.valor = '')`.execute(db);
-  return Number(numAffectedRows);
+/** dead -> pending, due at once, with all its attempts before it again. Resolves to those of the ids that were dead. */
+export async function reviveEvents(db: Database, ids: readonly number[]): Promise<Set<number>> {
+  const { rows } = await sql<{ revived: string | null }[]>`CALL revive_events(${JSON.stringify(ids)})`.execute(db);
+  return new Set(JSON.parse(rows[0]![0]!.revived ?? '[]') as number[]);
 }
 
 /** Whether one of these routines of init.sql is missing; without EXECUTE on it, it cannot be seen. */

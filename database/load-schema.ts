@@ -2,10 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
 import type { Database } from './connect.ts';
 
-/** Creates what init.sql defines, in the database that `db` points at, or brings its routines up to date. */
+/**
+ * Creates what init.sql defines, in the database that `db` points at, or brings its routines up to date; and gives the
+ * accounts `producer` and `consumer`, which must be there, the rights of accounts.sql.
+ */
 export async function loadSchema(db: Database): Promise<void> {
-  const script = await readFile(new URL('init.sql', import.meta.url), 'utf8');
-  for (const statement of splitStatements(script)) await sql.raw(statement).execute(db);
+  for (const file of ['init.sql', 'accounts.sql']) {
+    const script = await readFile(new URL(file, import.meta.url), 'utf8');
+    for (const statement of splitStatements(script)) await sql.raw(statement).execute(db);
+  }
 }
 
 /** A script's statements as the mysql client would send them; DELIMITER is a word of that client, not of the server. */

@@ -21,9 +21,12 @@ export interface LocalServerOptions {
   say?: (line: string) => void;
 }
 
+/** Those of local-server.sql. `user` may do everything. */
+export type Account = 'user' | 'producer' | 'consumer';
+
 export interface LocalServer {
   pid: number;
-  /** The account may do everything, on this private server. */
+  /** For `user`. */
   url: (database?: string) => string;
   /** Resolves when the server has ended, for whatever reason. */
   ended: Promise<void>;
@@ -64,10 +67,15 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   }
   return {
     pid: server.pid!,
-    url: (database = 'messages') => `mysql://user:password@127.0.0.1:${port}/${database}`,
+    url: (database) => localServerUrl(port, 'user', database),
     ended,
     stop: () => stopProcess(server, 30_000),
   };
+}
+
+/** Where a private server on this port is found. */
+export function localServerUrl(port: number, account: Account, database = 'messages'): string {
+  return `mysql://${account}:password@127.0.0.1:${port}/${database}`;
 }
 
 /** In a folder of its own first: what an interrupted first start leaves behind is never taken for data. */

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectDatabase } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
-import { startLocalServer } from '../database/local-server.ts';
+import { type Account, localServerUrl, startLocalServer } from '../database/local-server.ts';
 import { findProgram, installPrograms } from '../database/programs.ts';
 import { HELP, readStartConfig, type StartConfig } from './config.ts';
 import { layOutNginx } from './nginx.ts';
@@ -78,12 +78,11 @@ function missingPrograms(config: StartConfig): ('mariadbd' | 'nginx')[] {
 }
 
 async function startAll(config: StartConfig): Promise<void> {
-  const databaseUrl = config.databaseUrl ?? (await startMysql(config));
+  const urlFor = config.databaseUrl ? () => config.databaseUrl : await startMysql(config);
   const wordServiceUrl = config.wordServiceUrl ?? `http://127.0.0.1:${config.WORD_SERVICE_PORT}/api`;
   const env = {
     ...(process.stdout.isTTY ? { LOG_FORMAT: 'pretty', FORCE_COLOR: '1' } : {}),
     ...config.environment,
-    DATABASE_URL: databaseUrl,
     WORD_SERVICE_URL: wordServiceUrl,
     WORD_SERVICE_PORT: String(config.WORD_SERVICE_PORT),
   };
@@ -94,32 +93,30 @@ async function startAll(config: StartConfig): Promise<void> {
       nodePart('word-service', env, `http://127.0.0.1:${config.WORD_SERVICE_PORT}/livez`),
     );
   }
-  await startProducers(config, env);
+  await startProducers(config, { ...env, DATABASE_URL: urlFor('producer') });
   await start(config, 'front', nginxPart(config, env));
   for (let n = 1; n <= config.CONSUMERS; n++) {
     const name = `consumer-${n}`;
-    await start(config, 'consumers', nodePart('consumer', { ...env, CONSUMER_NAME: name }, undefined, name));
+    const consumerEnv = { ...env, DATABASE_URL: urlFor('consumer'), CONSUMER_NAME: name };
+    await start(config, 'consumers', nodePart('consumer', consumerEnv, undefined, name));
   }
 }
 
-async function startMysql(config: StartConfig): Promise<string> {
+/** Resolves to where each account finds the server, once the schema is loaded. */
+async function startMysql(config: StartConfig): Promise<(account: Account) => string> {
   const options = {
     directory: resolve(config.DATA_DIRECTORY, 'mysql'),
     port: config.MYSQL_PORT,
     program: config.MYSQL_PROGRAM || undefined,
     say,
   };
-  let url = '';
-  const startServer = async () => {
-    const server = await startLocalServer(options);
-    url = server.url();
-    return { name: 'mysql', ...server };
-  };
+  const startServer = async () => ({ name: 'mysql', ...(await startLocalServer(options)) });
   running.mysql.push(await keepRunning(startServer, say));
-  const db = connectDatabase({ url, poolSize: 1 });
+  const urlFor = (account: Account) => localServerUrl(config.MYSQL_PORT, account);
+  const db = connectDatabase({ url: urlFor('user'), poolSize: 1 });
   await loadSchema(db);
   await db.destroy();
-  return url;
+  return urlFor;
 }
 
 async function startProducers(config: StartConfig, env: ProcessPart['env']): Promise<void> {

@@ -34,6 +34,13 @@ async function factsOf(db: Database): Promise<Fact> {
   return rows[0]!;
 }
 
+/** Whose connections use the database of `db`, which has one of its own. */
+async function accountsOf(db: Database): Promise<string[]> {
+  const { rows } = await sql<{ User: string; db: string }>`SHOW PROCESSLIST`.execute(db);
+  const users = rows.filter((row) => row.db === 'messages').map(({ User }) => User);
+  return [...new Set(users.toSpliced(users.indexOf('user'), 1))].toSorted();
+}
+
 /** Notes each change of a word, in a table that only the test knows. */
 async function watchWords(db: Database): Promise<void> {
   await sql`CREATE TABLE changes (id BIGINT UNSIGNED NOT NULL, was VARCHAR(255) NULL, KEY (id))`.execute(db);
@@ -57,6 +64,7 @@ test('npm start: what is created through nginx is filled once, the count is exac
     ),
     many(2_000, 32, async () => (await post(`${system.front}/create-async`)).json() as Promise<{ id: number }>),
   ]);
+  expect(await accountsOf(db)).toEqual(['consumer', 'producer']);
   const ids = new Set([...filled, ...created].map(({ id }) => id));
   expect(ids.size).toBe(2_200);
   for (const { id, valor } of filled) {

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { sql } from 'kysely';
+import { describe, expect, test, vi } from 'vitest';
+import { useTestDatabase } from '../tests/test-database.ts';
+import { checkDatabase } from './check-database.ts';
+import type { Database } from './connect.ts';
+import {
+  claimEvents,
+  countEvents,
+  createEvents,
+  failEvents,
+  fillEvents,
+  findEvent,
+  findSettledEvents,
+  releaseEvents,
+  reviveEvents,
+} from './events.ts';
+import { loadSchema, splitStatements } from './load-schema.ts';
+import type { Account } from './local-server.ts';
+
+const database = await useTestDatabase();
+const { db, letTimePass } = database;
+
+const as = (account: Account, patienceMs = 3_000): Database =>
+  database.connect({ url: database.url.replace('//user:', `//${account}:`), patienceMs });
+const producer = as('producer');
+const consumer = as('consumer');
+
+const LEASE_MS = 30_000;
+
+describe('each account can do its work', () => {
+  test('a producer creates, looks, waits, mends the counter and revives', async () => {
+    await checkDatabase(producer, ['create_events'], new AbortController().signal);
+    expect(await createEvents(producer, [{}, {}])).toBe(1);
+    await sql`UPDATE DBStatus SET id = 1`.execute(db);
+    expect(await createEvents(producer, [{}])).toBe(3);
+    expect(await countEvents(producer)).toBe(3);
+    expect(await findEvent(producer, 3)).toMatchObject({ status: 'pending' });
+    await sql`UPDATE Events SET due_at = NULL WHERE id = 2`.execute(db);
+    expect(await findSettledEvents(producer, [1, 2])).toEqual([{ id: 2, valor: null, status: 'dead' }]);
+    expect(await reviveEvents(producer, [1, 2])).toEqual(new Set([2]));
+  });
+
+  test('a consumer claims, fills, gives back, fails and reads what became of a lost claim', async () => {
+    await checkDatabase(consumer, ['claim_events'], new AbortController().signal);
+    await createEvents(db, [{}, {}, {}, {}]);
+    const [first, second, third, fourth] = await claimEvents(consumer, 'a/1', 4, LEASE_MS);
+    expect(await fillEvents(consumer, 'a/1', [{ ...first!, valor: 'rio' }])).toEqual(new Set([1]));
+    expect(await releaseEvents(consumer, 'a/1', [second!])).toBe(1);
+    const retry = { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
+    expect(await failEvents(consumer, 'a/1', [{ ...third!, reason: 'x' }], retry)).toBe(1);
+    expect(await findEvent(consumer, 3)).toMatchObject({ status: 'dead' });
+    await letTimePass();
+    expect(await fillEvents(consumer, 'a/1', [{ ...fourth!, valor: 'tarde' }])).toEqual(new Set());
+    expect(await countEvents(consumer)).toBe(4);
+  });
+});
+
+describe('each account is refused what is not its business', () => {
+  /** What the server says: no right to this command on this table, column or routine, or none in this database. */
+  const DENIED = [
+    'ER_TABLEACCESS_DENIED_ERROR',
+    'ER_COLUMNACCESS_DENIED_ERROR',
+    'ER_PROCACCESS_DENIED_ERROR',
+    'ER_DBACCESS_DENIED_ERROR',
+    'ER_ACCESS_DENIED_ERROR',
+    'ER_SPECIFIC_ACCESS_DENIED_ERROR',
+    'ER_CANT_CREATE_USER_WITH_GRANT',
+    'ER_NONEXISTING_TABLE_GRANT',
+    'ER_NONEXISTING_PROC_GRANT',
+    'ER_BINLOG_CREATE_ROUTINE_NEED_SUPER',
+  ];
+
+  const NOBODY = [
+    'DELETE FROM Events',
+    'DELETE FROM DBStatus',
+    'TRUNCATE TABLE Events',
+    'DROP TABLE Events',
+    'DROP TABLE DBStatus',
+    'ALTER TABLE Events ADD COLUMN n INT',
+    'CREATE INDEX by_valor ON Events (valor)',
+    'CREATE TABLE mine (id INT)',
+    'CREATE VIEW mine AS SELECT id FROM Events',
+    'CREATE TRIGGER mine BEFORE DELETE ON Events FOR EACH ROW SET @a = 1',
+    'CREATE PROCEDURE mine() SELECT 1',
+    'DROP TRIGGER keep_filled_and_lease',
+    'DROP PROCEDURE create_events',
+    'DROP PROCEDURE claim_events',
+    'INSERT INTO Events (id) VALUES (7)',
+    'INSERT INTO DBStatus (id) VALUES (7)',
+    'UPDATE DBStatus SET id = 7',
+    'UPDATE Events SET id = 7',
+    'UPDATE Events SET created_at = NOW(3)',
+    "GRANT SELECT ON Events TO 'producer'@'%'",
+    "GRANT EXECUTE ON PROCEDURE create_events TO 'consumer'@'%'",
+    "CREATE USER mine IDENTIFIED BY 'mine'",
+    'SET GLOBAL max_connections = 1',
+    'SELECT * FROM mysql.user',
+  ];
+  const REFUSED = {
+    producer: [
+      ...NOBODY,
+      "UPDATE Events SET valor = 'x'",
+      'UPDATE Events SET due_at = NULL',
+      "CALL claim_events('x', 1, 1)",
+    ],
+    consumer: [...NOBODY, "CALL create_events('[{}]')", 'CALL raise_counter()', "CALL revive_events('[1]')"],
+  };
+  const rows = Object.entries(REFUSED).flatMap(([account, statements]) =>
+    statements.map((statement) => [account as keyof typeof REFUSED, statement] as const),
+  );
+
+  test.each(rows)('%s: %s', async (account, statement) => {
+    await createEvents(db, [{}]);
+    const before = await db.selectFrom('Events').selectAll().execute();
+    await expect(sql.raw(statement).execute(as(account, 0))).rejects.toMatchObject({
+      code: expect.toSatisfy((code: string) => DENIED.includes(code)),
+    });
+    expect(await db.selectFrom('Events').selectAll().execute()).toEqual(before);
+    expect(await countEvents(db)).toBe(1);
+  });
+});
+
+test('every routine of init.sql is given to an account, and none that is not there', () => {
+  const script = (file: string) => splitStatements(readFileSync(new URL(file, import.meta.url), 'utf8')).join('\n');
+  const made = [...script('init.sql').matchAll(/CREATE PROCEDURE (\w+)/g)].map(([, name]) => name!);
+  const given = [...script('accounts.sql').matchAll(/EXECUTE ON PROCEDURE (\w+)/g)].map(([, name]) => name!);
+  expect(made.length).toBeGreaterThan(2);
+  expect(given.toSorted()).toEqual(made.toSorted());
+});
+
+test('both accounts go on working while the schema is loaded again', async () => {
+  const stop = new AbortController();
+  let created = 0;
+  let claimed = 0;
+  const working = Promise.all([
+    (async () => {
+      for (; !stop.signal.aborted; created++) await createEvents(producer, [{}]);
+    })(),
+    (async () => {
+      for (; !stop.signal.aborted; claimed++) await claimEvents(consumer, `a/${claimed}`, 1, LEASE_MS);
+    })(),
+  ]);
+  for (let time = 0; time < 3; time++) {
+    await loadSchema(db);
+    const before = { created, claimed };
+    await vi.waitFor(() => {
+      expect(created).toBeGreaterThan(before.created);
+      expect(claimed).toBeGreaterThan(before.claimed);
+    });
+  }
+  stop.abort();
+  await working;
+  expect(await countEvents(db)).toBe(created);
+});
+
+test('an account without its rights is told at start what to load', async () => {
+  const signal = new AbortController().signal;
+  await sql`REVOKE EXECUTE ON PROCEDURE create_events FROM 'producer'@'%'`.execute(db);
+  await expect(checkDatabase(producer, ['create_events'], signal)).rejects.toThrow(/create_events .*accounts\.sql/s);
+  await sql`REVOKE SELECT ON DBStatus FROM 'producer'@'%'`.execute(db);
+  await expect(checkDatabase(producer, ['create_events'], signal)).rejects.toThrow(/may not read .*accounts\.sql/s);
+  await loadSchema(db);
+  await checkDatabase(producer, ['create_events'], signal);
+});
