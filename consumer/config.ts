@@ -68,8 +68,14 @@ export type ConsumerConfig = ReturnType<typeof readConsumerConfig>;
 export function readConsumerConfig(args: string[], env: Record<string, string | undefined> = readEnvironment()) {
   const options = Object.fromEntries(VARIABLES.map((name) => [optionName(name), { type: optionType(name) }]));
   const { values } = parseArgs({ args, options });
-  const given = VARIABLES.map((name) => [name, values[optionName(name)]?.toString() ?? env[name]]);
-  return readSettings(consumerSettings, Object.fromEntries(given));
+  const given = { ...env };
+  for (const name of VARIABLES) {
+    const option = values[optionName(name)];
+    if (option === undefined) continue;
+    given[name] = option.toString();
+    given[`${name}_FILE`] = undefined;
+  }
+  return readSettings(consumerSettings, given);
 }
 
 /** `--batch` is CONSUMER_BATCH, `--lease-ms` is LEASE_MS. */

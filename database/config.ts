@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** What `--help` and the README say of a setting. */
@@ -6,6 +6,8 @@ export interface SettingMeta {
   accepts: string;
   fallback: string;
   why: string;
+  /** May be given as a file instead, named in NAME_FILE; and is not repeated in messages. */
+  secret?: boolean;
 }
 
 const documented = <S extends z.ZodType>(
@@ -41,6 +43,11 @@ export function url(protocol: RegExp, example: string, fallback: string, why: st
   return documented(z.url({ protocol, error: accepts }).default(fallback), accepts, fallback, why);
 }
 
+/** Marks a setting as a secret. */
+export function secret<S extends z.ZodType>(setting: S): S {
+  return setting.meta({ ...setting.meta(), secret: true });
+}
+
 /** `shown`: what the documents call the default, where it is not the same everywhere. */
 export function text(pattern: RegExp, accepts: string, fallback: string, why: string, shown = fallback) {
   return documented(z.string().regex(pattern, accepts).default(fallback), accepts, shown, why);
@@ -62,11 +69,13 @@ export const logSettings = {
 
 /** The settings of every process that talks to the database. */
 export const databaseSettings = {
-  DATABASE_URL: url(
-    /^mysql$/,
-    'mysql://user:password@127.0.0.1:3316/messages',
-    'mysql://user:password@127.0.0.1:3316/messages',
-    'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded',
+  DATABASE_URL: secret(
+    url(
+      /^mysql$/,
+      'mysql://user:password@127.0.0.1:3316/messages',
+      'mysql://user:password@127.0.0.1:3316/messages',
+      'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded',
+    ),
   ),
   DATABASE_POOL_SIZE: wholeNumber(1, 1_000, 10, 'Most connections of one process; all work is in batches, so few do'),
   DATABASE_TIMEOUT_MS: milliseconds(100, 10_000, 'For one statement; then a write counts as unknown'),
@@ -85,26 +94,56 @@ export function readEnvironment(): Record<string, string | undefined> {
   return process.env;
 }
 
+/** The variable that may name a file with this setting in it; undefined unless the setting is a secret. */
+export function fileVariable(name: string, setting: z.ZodType): string | undefined {
+  return (setting.meta() as Partial<SettingMeta> | undefined)?.secret ? `${name}_FILE` : undefined;
+}
+
 /**
  * Checks what a process was given against its settings, all at once: every problem ends up in one message that names
- * the variable, the value and what would be accepted. An empty variable counts as not set.
+ * the variable, the value and what would be accepted. An empty variable counts as not set. A secret may come from a
+ * file, as container engines hand them over: DATABASE_URL_FILE=/run/secrets/producer-url.
  */
 export function readSettings<S extends z.ZodRawShape>(
   settings: S,
   given: Record<string, string | undefined>,
 ): z.infer<z.ZodObject<S>> {
-  const values = Object.entries(given).filter(
-    ([name, value]) => name in settings && value !== undefined && value !== '',
-  );
-  const checked = z.object(settings).safeParse(Object.fromEntries(values));
-  if (checked.success) return checked.data;
-  const problems = checked.error.issues.map(({ path, message }) => {
+  const values: Record<string, string> = {};
+  const problems: string[] = [];
+  for (const [name, setting] of Object.entries(settings)) {
+    const fileName = fileVariable(name, setting as z.ZodType);
+    const path = fileName && given[fileName];
+    if (path && given[name]) {
+      problems.push(`  ${name} and ${fileName} are both given: expected one of them`);
+    } else if (path) {
+      const content = readSecret(path);
+      if (typeof content === 'string') values[name] = content;
+      else
+        problems.push(`  ${fileName}=${JSON.stringify(path)}: expected a file that can be read (${content.problem})`);
+    } else if (given[name]) {
+      values[name] = given[name];
+    }
+  }
+  const checked = z.object(settings).safeParse(values);
+  for (const { path, message } of checked.error?.issues ?? []) {
     const name = String(path[0]);
-    return `  ${name}=${JSON.stringify(withoutPassword(given[name]))}: expected ${message}`;
-  });
+    const shown = fileVariable(name, settings[name] as z.ZodType) ? withoutSecret(values[name]) : values[name];
+    problems.push(`  ${name}=${JSON.stringify(shown)}: expected ${message}`);
+  }
+  if (checked.success && problems.length === 0) return checked.data;
   throw new Error(`These settings can't be used:\n${problems.join('\n')}`);
 }
 
-function withoutPassword(value: string | undefined): string | undefined {
-  return value?.replace(/(:\/\/[^:/@]*:)[^@]*@/, '$1…@');
+/** Without the line break that editors put at the end. An empty file is a problem, for it was meant to say something. */
+function readSecret(path: string): string | { problem: string } {
+  try {
+    return readFileSync(path, 'utf8').trim() || { problem: 'it is empty' };
+  } catch (error) {
+    return { problem: (error as NodeJS.ErrnoException).code ?? String(error) };
+  }
+}
+
+/** Of a URL all but the password; of anything else nothing: it may be a secret at the wrong place. */
+function withoutSecret(value: string | undefined): string | undefined {
+  return value?.includes('://') ? value.replace(/(:\/\/[^:/@]*:).*@/, '$1…@') : value && '…';
 }

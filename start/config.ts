@@ -42,9 +42,10 @@ export function readStartConfig(args: string[], env: Record<string, string | und
     producerPorts,
     // Longer than the processes take of their own accord.
     stopLimitMs: SHUTDOWN_GRACE_MS + 5_000,
-    databaseUrl: env['DATABASE_URL'] ? readSettings(databaseSettings, env).DATABASE_URL : undefined,
+    databaseUrl:
+      env['DATABASE_URL'] || env['DATABASE_URL_FILE'] ? readSettings(databaseSettings, env).DATABASE_URL : undefined,
     wordServiceUrl: env['WORD_SERVICE_URL'] || undefined,
-    environment: env,
+    environment: { ...env, DATABASE_URL_FILE: undefined }, // the parts are given the URL itself
   };
 }
 

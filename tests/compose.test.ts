@@ -1,18 +1,24 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import type { z } from 'zod';
 import { consumerSettings } from '../consumer/config.ts';
-import { readSettings } from '../database/config.ts';
+import { fileVariable, readSettings } from '../database/config.ts';
 import { producerSettings } from '../producer/config.ts';
 import { wordServiceSettings } from '../word-service/config.ts';
+import { createTestDatabase } from './test-database.ts';
 
-/** No Docker engine is needed: the file is linted, and held against what it starts. */
+/** No Docker engine is needed: the file is linted, and held against what it starts; its scripts are run. */
 
 interface Service {
   image?: string;
   build?: { context: string; dockerfile: string };
   environment?: Record<string, string>;
+  secrets?: string[];
   healthcheck?: { test: string[] };
   depends_on?: Record<string, { condition: string }>;
   ports?: string[];
@@ -23,8 +29,22 @@ interface Service {
 }
 
 const text = readFileSync('docker-compose.yaml', 'utf8');
-const { services } = parse(text) as { services: Record<string, Service> };
-const ours = { producer: producerSettings, consumer: consumerSettings, 'word-service': wordServiceSettings };
+const { services, secrets } = parse(text) as {
+  services: Record<string, Service>;
+  secrets: Record<string, { file: string }>;
+};
+const ours: Record<string, Record<string, z.ZodType>> = {
+  producer: producerSettings,
+  consumer: consumerSettings,
+  'word-service': wordServiceSettings,
+};
+
+/** The folder that make-secrets fills. */
+function makeSecrets(directory = mkdtempSync(join(tmpdir(), 'event-queue-compose-'))): string {
+  execFileSync('database/compose/make-secrets', [join(directory, 'secrets')]);
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return join(directory, 'secrets');
+}
 
 test('docker-compose.yaml passes its linter without a warning', () => {
   execFileSync('node_modules/.bin/dclint', ['--max-warnings', '0', '.'], { stdio: 'pipe' });
@@ -34,24 +54,79 @@ test.each(Object.entries(ours))(
   'every variable that it sets for %s is one that its config accepts',
   (name, settings) => {
     const environment = services[name]!.environment ?? {};
-    expect(Object.keys(environment).filter((variable) => !(variable in settings))).toEqual([]);
-    // As docker compose would fill in the holes.
+    const known = new Set(
+      Object.entries(settings).flatMap(([variable, setting]) => [
+        variable,
+        fileVariable(variable, setting) ?? variable,
+      ]),
+    );
+    expect(Object.keys(environment).filter((variable) => !known.has(variable))).toEqual([]);
+    // As docker compose would fill in the holes, and mount the secrets.
+    const folder = makeSecrets();
     const filled = Object.entries(environment).map(([variable, value]) => [
       variable,
-      value.replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1').replaceAll(/\$\{\w+[^}]*\}/g, 'secret'),
+      value.replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1').replace('/run/secrets', folder),
     ]);
     expect(() => readSettings(settings, Object.fromEntries(filled))).not.toThrow();
   },
 );
 
-test('no secret is written in the file', () => {
-  const secrets = Object.values(services).flatMap(({ environment = {} }) =>
-    Object.entries(environment).filter(([variable]) => /PASSWORD$|_URL$/.test(variable)),
-  );
-  expect(secrets.length).toBeGreaterThan(2);
-  for (const [, value] of secrets) {
-    expect(value.startsWith('${') || value === 'yes' || /:\/\/user:\$\{MYSQL_PASSWORD\}@/.test(value)).toBe(true);
+test('no secret is written in the file or handed over in the environment', () => {
+  const variables = Object.values(services).flatMap(({ environment = {} }) => Object.entries(environment));
+  expect(variables.filter(([variable]) => variable.endsWith('_FILE')).length).toBeGreaterThan(2);
+  expect(text).not.toMatch(/mysql:\/\//);
+  const isSecret = (variable: string) => /PASSWORD$|TOKENS$|DATABASE_URL$/.test(variable);
+  expect(variables.filter(([variable]) => isSecret(variable))).toEqual([['MYSQL_RANDOM_ROOT_PASSWORD', 'yes']]);
+});
+
+test('each service is given the secrets that it names, and no other', () => {
+  for (const { environment = {}, secrets: given = [], healthcheck, volumes = [] } of Object.values(services)) {
+    const named = JSON.stringify([environment, healthcheck]).match(/(?<=\/run\/secrets\/)[\w-]+/g) ?? [];
+    const script = volumes.find((volume) => volume.includes('make-accounts'))
+      ? ['producer-password', 'consumer-password']
+      : [];
+    expect(given.toSorted()).toEqual([...new Set([...named, ...script])].toSorted());
   }
+});
+
+test('make-secrets makes every file that is asked for, different each time, and keeps what is there', () => {
+  const folder = makeSecrets();
+  expect(readdirSync(folder).toSorted()).toEqual(Object.keys(secrets).toSorted());
+  for (const [name, { file }] of Object.entries(secrets)) expect(file).toBe(`secrets/${name}`);
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  const read = (name: string, from = folder) => readFileSync(join(from, name), 'utf8').trim();
+  for (const account of ['producer', 'consumer']) {
+    expect(read(`${account}-password`)).toMatch(/^[0-9a-f]{32}$/);
+    expect(read(`${account}-url`)).toBe(`mysql://${account}:${read(`${account}-password`)}@mysql:3306/messages`);
+    expect(read(`${account}-password`, makeSecrets())).not.toBe(read(`${account}-password`));
+  }
+  const before = read('producer-password');
+  makeSecrets(join(folder, '..'));
+  expect(read('producer-password')).toBe(before);
+});
+
+test('make-accounts.sh makes both accounts, whatever their passwords are', async () => {
+  const folder = makeSecrets();
+  const password = `it's 50% \\ "odd"`;
+  writeFileSync(join(folder, 'consumer-password'), `${password}\n`);
+  // In place of the image's client, which would send this to the server.
+  writeFileSync(join(folder, 'mysql'), `#!/bin/sh\n[ "$MYSQL_PWD" = root ] && cat\n`, { mode: 0o755 });
+  const env = { PATH: `${folder}:${process.env['PATH']}`, SECRETS: folder, MYSQL_ROOT_PASSWORD: 'root' };
+  const script = execFileSync('database/compose/make-accounts.sh', { env, encoding: 'utf8' });
+  const [producer, consumer] = script.trim().split('\n');
+  expect(producer).toMatch(/^CREATE USER 'producer'@'%' IDENTIFIED BY '[0-9a-f]{32}';$/);
+
+  await using database = await createTestDatabase();
+  await sql.raw(consumer!.replace("'consumer'", "'odd'").replace(';', '')).execute(database.db);
+  const url = new URL(database.url);
+  url.username = 'odd';
+  url.password = encodeURIComponent(password);
+  url.pathname = '/information_schema';
+  const odd = database.connect({ url: url.href });
+  expect((await sql<{ account: string }>`SELECT CURRENT_USER() AS account`.execute(odd)).rows[0]?.account).toBe(
+    'odd@%',
+  );
+  await sql`DROP USER odd`.execute(database.db);
 });
 
 test('only nginx and, for consumers in a terminal, MySQL are published, both on this machine only', () => {
