@@ -23,11 +23,15 @@ export function addDocs(app: Hono<RequestVariables>, documentation: GenerateSpec
     app.get(`/docs/${asset}`, serveStatic({ root: SWAGGER_UI, rewriteRequestPath: () => `/${asset}` }));
   }
   app.get('/docs', (c) => {
-    c.header('Content-Security-Policy', "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'");
+    c.header('Content-Security-Policy', POLICY);
     return c.html(PAGE);
   });
   app.get('/docs/start.js', (c) => c.body(START, 200, { 'Content-Type': 'text/javascript; charset=UTF-8' }));
 }
+
+const POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const START = "window.ui = SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true });";
 

@@ -96,6 +96,35 @@ test.each([
   expect(seen).toEqual([]);
 });
 
+/** What browsers are told not to do. */
+const headersOf = ({ headers }: Response) =>
+  ['x-content-type-options', 'referrer-policy', 'content-security-policy', 'cache-control'].map((name) =>
+    headers.get(name),
+  );
+const STRICT = ['nosniff', 'no-referrer', "default-src 'none'; frame-ancestors 'none'", 'no-store'];
+
+test.each<[string, () => Promise<Response>]>([
+  ['of a producer', () => fetch(`${front}/7`)],
+  ['with an error of a producer', () => fetch(`${front}/8`)],
+  ['of nginx itself', () => fetch(front, { method: 'POST', body: 'x'.repeat(5_000) })],
+  ['that no producer gave', () => fetch(`${front}/9`, { method: 'POST' })],
+])('an answer %s is not kept, not framed and not taken for something else', async (_, ask) => {
+  answer = (request, response) => {
+    if (request.url === '/9') request.socket.destroy();
+    else response.writeHead(request.url === '/7' ? 200 : 500).end('ok');
+  };
+  expect(headersOf(await ask())).toEqual(STRICT);
+});
+
+test('the page for people keeps its own policy, and its files may be kept', async () => {
+  answer = (request, response) => {
+    if (request.url === '/docs') response.setHeader('Content-Security-Policy', "default-src 'self'");
+    response.end('ok');
+  };
+  expect(headersOf(await fetch(`${front}/docs`))).toEqual(['nosniff', 'no-referrer', "default-src 'self'", 'no-store']);
+  expect(headersOf(await fetch(`${front}/docs/swagger-ui.css`)).at(-1)).toBeNull();
+});
+
 test.each([
   ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
   [
