@@ -53,6 +53,16 @@ export function text(pattern: RegExp, accepts: string, fallback: string, why: st
   return documented(z.string().regex(pattern, accepts).default(fallback), accepts, shown, why);
 }
 
+/** Several values with commas between, or line breaks as in a file; none by default. */
+export function list(isValid: (value: string) => boolean, accepts: string, why: string) {
+  const schema = z
+    .string()
+    .transform((values) => values.split(/[\s,]+/).filter(Boolean))
+    .refine((values) => values.every(isValid), accepts)
+    .default([]);
+  return documented(schema, accepts, '', why);
+}
+
 /** Off, unless set to true, 1, yes or on; in a terminal an option without a value. */
 export function flag(why: string) {
   return documented(z.stringbool('true or false').default(false), 'true or false', false, why);

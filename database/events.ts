@@ -1,8 +1,9 @@
 // Longer than 200 lines because all SQL stands in one place; each function is one arrow of the life cycle, or one question.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Database } from './connect.ts';
 import { DatabaseError, isDuplicateKey } from './database-error.ts';
+import type { EventsTable } from './schema.ts';
 
 /** What a caller may say of an event that it creates. Nothing yet. */
 export type NewEvent = Record<string, never>;
@@ -19,6 +20,18 @@ export interface EventView {
   status: 'pending' | 'processing' | 'filled' | 'dead';
 }
 
+/** All that a person asks about an event. */
+export interface EventDetails extends EventView {
+  attempts: number;
+  /** Who holds it or filled it. */
+  claimedBy: string | null;
+  /** From when on it may be claimed, which is the end of the lease while it is held; null for a dead one: never. */
+  dueAt: Date | null;
+  createdAt: Date;
+  filledAt: Date | null;
+  lastError: string | null;
+}
+
 /** An event that nobody will work on any more. `valor` is the word of a filled one and null for a dead one. */
 export interface SettledEvent {
   id: number;
@@ -27,6 +40,7 @@ export interface SettledEvent {
 }
 
 const CREATE_TRIES = 5;
+const REVIVE_BATCH = 1_000;
 
 /**
  * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
@@ -227,6 +241,20 @@ export async function reviveEvents(db: Database, ids: readonly number[]): Promis
   return new Set(JSON.parse(rows[0]![0]!.revived ?? '[]') as number[]);
 }
 
+/**
+ * dead -> pending, for all that are dead, in batches. Resolves to how many. After an error part of them is revived, and
+ * it may be called again.
+ */
+export async function reviveAllDead(db: Database): Promise<number> {
+  let revived = 0;
+  for (let after = 0; ; ) {
+    const ids = (await listDead(db, REVIVE_BATCH, after)).map(({ id }) => id);
+    if (ids.length === 0) return revived;
+    revived += (await reviveEvents(db, ids)).size;
+    after = ids.at(-1)!;
+  }
+}
+
 /** Whether one of these routines of init.sql is missing; without EXECUTE on it, it cannot be seen. */
 export async function isRoutineMissing(db: Database, names: readonly string[]): Promise<boolean> {
   const { rows } = await sql`
@@ -259,13 +287,49 @@ export async function countEvents(db: Database): Promise<number> {
 export async function findEvent(db: Database, id: number): Promise<EventView | undefined> {
   const row = await db
     .selectFrom('Events')
-    .select(['id', 'valor', 'due_at', sql<number>`processing = 1 AND due_at > NOW(3)`.as('held')])
+    .select(['id', 'valor', 'due_at', IS_HELD])
     .where('id', '=', id)
     .executeTakeFirst();
-  if (!row) return undefined;
-  if (row.valor) return { id, valor: row.valor, status: 'filled' };
-  if (row.due_at === null) return { id, valor: null, status: 'dead' };
-  return { id, valor: null, status: row.held ? 'processing' : 'pending' };
+  return row && toView(row);
+}
+
+/** One event as an operator sees it, or undefined. */
+export async function showEvent(db: Database, id: number): Promise<EventDetails | undefined> {
+  const row = await db.selectFrom('Events').selectAll().select(IS_HELD).where('id', '=', id).executeTakeFirst();
+  return row && toDetails(row);
+}
+
+/** At most `most` dead events with an id above `after`, by id. Reads no more rows than that, however many are filled. */
+export async function listDead(db: Database, most: number, after = 0): Promise<EventDetails[]> {
+  // Dead rows are the only ones of the claim's index in which both columns are NULL, and stand there by id.
+  const { rows } = await sql<Selectable<EventsTable> & { held: number }>`
+    SELECT Events.*, 0 AS held FROM Events FORCE INDEX (claim)
+    WHERE open IS NULL AND due_at IS NULL AND id > ${after} AND (valor IS NULL OR valor = '')
+    ORDER BY id LIMIT ${sql.lit(most)}`.execute(db);
+  return rows.map(toDetails);
+}
+
+const IS_HELD = sql<number>`processing = 1 AND due_at > NOW(3)`.as('held');
+
+type ViewRow = Pick<Selectable<EventsTable>, 'id' | 'valor' | 'due_at'> & { held: number };
+
+function toView({ id, valor, due_at, held }: ViewRow): EventView {
+  if (valor) return { id, valor, status: 'filled' };
+  if (due_at === null) return { id, valor: null, status: 'dead' };
+  return { id, valor: null, status: held ? 'processing' : 'pending' };
+}
+
+function toDetails(row: Selectable<EventsTable> & { held: number }): EventDetails {
+  const { attempts, claimed_by, due_at, created_at, filled_at, last_error } = row;
+  return {
+    ...toView(row),
+    attempts,
+    claimedBy: claimed_by,
+    dueAt: due_at,
+    createdAt: created_at,
+    filledAt: filled_at,
+    lastError: last_error,
+  };
 }
 
 /** Which of these events are filled or dead by now, in one query whatever their number. */

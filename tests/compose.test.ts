@@ -39,9 +39,11 @@ const ours: Record<string, Record<string, z.ZodType>> = {
   'word-service': wordServiceSettings,
 };
 
+const SCRIPTS = 'database/compose';
+
 /** The folder that make-secrets fills. */
 function makeSecrets(directory = mkdtempSync(join(tmpdir(), 'event-queue-compose-'))): string {
-  execFileSync('database/compose/make-secrets', [join(directory, 'secrets')]);
+  execFileSync(`${SCRIPTS}/make-secrets`, [join(directory, 'secrets')]);
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return join(directory, 'secrets');
 }
@@ -112,7 +114,7 @@ test('make-accounts.sh makes both accounts, whatever their passwords are', async
   // In place of the image's client, which would send this to the server.
   writeFileSync(join(folder, 'mysql'), `#!/bin/sh\n[ "$MYSQL_PWD" = root ] && cat\n`, { mode: 0o755 });
   const env = { PATH: `${folder}:${process.env['PATH']}`, SECRETS: folder, MYSQL_ROOT_PASSWORD: 'root' };
-  const script = execFileSync('database/compose/make-accounts.sh', { env, encoding: 'utf8' });
+  const script = execFileSync(`${SCRIPTS}/make-accounts.sh`, { env, encoding: 'utf8' });
   const [producer, consumer] = script.trim().split('\n');
   expect(producer).toMatch(/^CREATE USER 'producer'@'%' IDENTIFIED BY '[0-9a-f]{32}';$/);
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 /** Who may import whom, and who alone may do what: design rules that a reader relies on. */
 
-const FOLDERS = ['database', 'producer', 'consumer', 'word-service', 'start'];
+const FOLDERS = ['database', 'producer', 'consumer', 'operator', 'word-service', 'start'];
 const files = FOLDERS.flatMap((folder) => globSync(`${folder}/**/*.ts`)).filter((file) => !file.endsWith('.test.ts'));
 const sourceOf = (file: string) => readFileSync(file, 'utf8');
 const codeOf = (file: string) => sourceOf(file).replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
@@ -27,8 +27,8 @@ test('there is something to check', () => {
   expect(importsOf('producer/app.ts')).toContain('hono');
 });
 
-test('producer and consumer meet only in the table', () => {
-  for (const file of files.filter((name) => /^(producer|consumer)\//.test(name))) {
+test('producer, consumer and operator meet only in the table', () => {
+  for (const file of files.filter((name) => /^(producer|consumer|operator)\//.test(name))) {
     expect({ file, folders: foldersOf(file).filter((folder) => folder !== 'database') }).toEqual({ file, folders: [] });
   }
 });

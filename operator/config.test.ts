@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { readOperatorConfig } from './config.ts';
+
+test.each([
+  [['dead'], { name: 'dead', limit: 100, after: 0 }],
+  [['dead', '--limit', '7', '--after', '9'], { name: 'dead', limit: 7, after: 9 }],
+  [['show', '9007199254740991'], { name: 'show', id: Number.MAX_SAFE_INTEGER }],
+  [['revive', '3', '1', '2'], { name: 'revive', ids: [3, 1, 2] }],
+  [['revive', '--all'], { name: 'revive all' }],
+  [['show', '--help'], { name: 'help' }],
+])('%j is understood', (args, command) => {
+  expect(readOperatorConfig(args, {})).toMatchObject({ command, json: false });
+  expect(readOperatorConfig(['--json', ...args], {})).toMatchObject({ command, json: true });
+});
+
+test.each<[string[], RegExp]>([
+  [[], /expected one of: dead, show ID, revive ID…, revive --all/],
+  [['kill', '1'], /expected one of/],
+  [['dead', '1'], /expected one of/],
+  [['show'], /expected one of/],
+  [['show', '1', '2'], /expected one of/],
+  [['revive'], /expected one of/],
+  [['revive', '1', '--all'], /expected one of/],
+  [['revive', '1', '--limit', '2'], /--limit and --after belong to dead/],
+  [['revive', '1', '01'], /"01": expected an id/],
+  [['revive', '1', '1.0'], /"1.0": expected an id/],
+  [['revive', '1', '1 OR 1=1'], /"1 OR 1=1": expected an id/],
+  [['revive', '1', '9007199254740993'], /"9007199254740993": expected an id/],
+  [['show', '0'], /"0": expected an id/],
+  [['dead', '--limit', '0'], /"0": expected --limit, a whole number of 1 or more/],
+  [['dead', '--limit'], /--limit/],
+  [['revive', '1', '--force'], /--force/],
+])('%j is refused', (args, why) => {
+  expect(() => readOperatorConfig(args, {})).toThrow(why);
+});
