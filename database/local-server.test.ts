@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { freePort } from '../tests/free-port.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
 import { connectDatabase } from './connect.ts';
 import { startLocalServer } from './local-server.ts';
 
@@ -28,6 +29,19 @@ test('a private server starts in a folder with a space in its name, keeps its da
   await afterwards.destroy();
   await again.stop();
   await rm(join(directory, '..'), { recursive: true });
+});
+
+test('a private server hands out no files of the machine', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'event-queue-')), 'secret');
+  await writeFile(path, 'geheim', { mode: 0o644 });
+  await chmod(dirname(path), 0o755);
+  await using database = await createTestDatabase();
+  const { rows } = await sql<{ content: string | null }>`SELECT LOAD_FILE(${path}) AS content`.execute(database.db);
+  expect(rows).toEqual([{ content: null }]);
+  await expect(sql`SELECT 1 INTO OUTFILE ${sql.lit(`${path}.out`)}`.execute(database.db)).rejects.toMatchObject({
+    code: 'ER_OPTION_PREVENTS_STATEMENT',
+  });
+  await rm(dirname(path), { recursive: true });
 });
 
 test('a server that cannot start is reported with the end of its log', async () => {

@@ -49,6 +49,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     say(`preparing a private ${isMariaDb ? 'MariaDB' : 'MySQL'} in ${directory} …`);
     await initialise(program, isMariaDb, directory, data);
   }
+  await mkdir(join(directory, 'files'), { recursive: true });
   const logPath = join(directory, 'server.log');
   const log = await open(logPath, 'w');
   const server = spawnTied(program, [...serverArgs(directory, data, port, isMariaDb), ...(options.args ?? [])], {
@@ -108,12 +109,14 @@ function serverArgs(directory: string, data: string, port: number, isMariaDb: bo
     `--pid-file=${join(directory, 'server.pid')}`,
     '--skip-name-resolve',
     '--max-connections=200',
+    // `user` may do everything and its password is known: nobody on this machine reads files through the server.
+    `--secure-file-priv=${join(directory, 'files')}`,
     // A commit that was answered survives the crash of the server and of the machine.
     '--innodb-flush-log-at-trx-commit=1',
     '--sync-binlog=1',
     '--innodb-buffer-pool-size=256M',
     '--performance-schema=OFF',
-    ...(isMariaDb ? [] : ['--mysqlx=OFF', '--secure-file-priv=', '--binlog-expire-logs-seconds=86400']),
+    ...(isMariaDb ? [] : ['--mysqlx=OFF', '--binlog-expire-logs-seconds=86400']),
   ];
 }
 

@@ -26,6 +26,8 @@ interface Service {
   profiles?: string[];
   user?: string;
   read_only?: boolean;
+  cap_drop?: string[];
+  security_opt?: string[];
 }
 
 const text = readFileSync('docker-compose.yaml', 'utf8');
@@ -158,6 +160,18 @@ test('what it mounts and builds exists, and our own images run as a user without
     const dockerfile = readFileSync(build.dockerfile, 'utf8');
     expect(dockerfile).toMatch(/^USER node$/m);
     for (const [, folder] of dockerfile.matchAll(/^COPY (\S+) \1$/gm)) expect(existsSync(folder!)).toBe(true);
+  }
+});
+
+test('our own containers and nginx can write nothing and gain no rights', () => {
+  for (const [name, service] of Object.entries(services).filter(([name]) => name !== 'mysql')) {
+    const { read_only, cap_drop, security_opt } = service;
+    expect({ name, read_only, cap_drop, security_opt }).toEqual({
+      name,
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+    });
   }
 });
 
