@@ -9,8 +9,15 @@ import {
   problemSchema,
 } from './schemas.ts';
 
-/** What the OpenAPI document says of the whole. The routes add themselves. */
-export const documentation = {
+const bearer = { type: 'http', scheme: 'bearer' } as const;
+
+/** What the OpenAPI document says of the whole, and which tokens are asked for. The routes add themselves. */
+export function documentationOf(asked: { token: boolean; operator: boolean }) {
+  const securitySchemes = { ...(asked.token && { token: bearer }), ...(asked.operator && { operator: bearer }) };
+  return { ...documentation, components: { securitySchemes }, security: asked.token ? [{ token: [] }] : [] };
+}
+
+const documentation = {
   openapi: '3.1.0',
   info: {
     title: 'Event queue on MySQL',
@@ -22,12 +29,14 @@ export const documentation = {
   },
 };
 
-const json = (description: string, schema: z.ZodType) => ({
+/** An answer that is a JSON document of ours. */
+export const json = (description: string, schema: z.ZodType) => ({
   description,
   content: { 'application/json': { schema: resolver(schema) } },
 });
 
-const problem = (description: string) => ({
+/** An answer that is an RFC 9457 document. */
+export const problem = (description: string) => ({
   description,
   content: { 'application/problem+json': { schema: resolver(problemSchema) } },
 });
@@ -50,7 +59,10 @@ const idempotencyKey = {
   example: 'order-17',
 };
 
+const unauthorized = { 401: problem('No token, or one that is not known; only where the producer asks for tokens') };
+
 const refusedCreates = {
+  ...unauthorized,
   400: problem('A parameter or the JSON is malformed'),
   413: problem('The body is too large'),
   415: problem('The body is not plain JSON'),
@@ -61,12 +73,17 @@ const refusedCreates = {
 };
 
 const databaseDown = { 503: problem('The database cannot be used now') };
+const open = { security: [] }; // for everybody, also where the others ask for a token
 
 /** One description for each route, in the order of the README's table. */
 export const routes = {
   count: {
     summary: 'How many events were ever created',
-    responses: { 200: json('The count, which is also the newest id', eventCountSchema), ...databaseDown },
+    responses: {
+      200: json('The count, which is also the newest id', eventCountSchema),
+      ...unauthorized,
+      ...databaseDown,
+    },
   },
   find: {
     summary: 'One event',
@@ -78,6 +95,7 @@ export const routes = {
       200: json('The event as it is now', eventSchema),
       400: problem('Not an id'),
       404: problem('No event has this id'),
+      ...unauthorized,
       ...databaseDown,
     },
   },
@@ -101,8 +119,9 @@ export const routes = {
       502: problem('The event is dead: it failed as often as it may'),
     },
   },
-  livez: { summary: 'Whether the process runs', responses: { 200: { description: 'It does' } } },
+  livez: { ...open, summary: 'Whether the process runs', responses: { 200: { description: 'It does' } } },
   readyz: {
+    ...open,
     summary: 'Whether requests can be served: the database answers and the producer is not shutting down',
     responses: { 200: { description: 'They can' }, 503: problem('They cannot') },
   },

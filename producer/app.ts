@@ -1,17 +1,22 @@
-import { Hono, type MiddlewareHandler } from 'hono';
+import { Hono } from 'hono';
 import { describeRoute, validator } from 'hono-openapi';
 import type { Logger } from 'pino';
 import type { EventView, NewEvent } from '../database/events.ts';
-import { answer, answerJson } from './answer.ts';
-import { documentation, routes } from './api-description.ts';
+import { allow } from './allow.ts';
+import { allowOrigins } from './allow-origins.ts';
+import { answerJson } from './answer.ts';
+import { documentationOf, routes } from './api-description.ts';
 import { addDocs } from './docs.ts';
 import { checkEventBody } from './event-body.ts';
+import { noEvent, toEventId } from './event-id.ts';
 import { createHold, type HoldOptions } from './hold.ts';
 import { idempotencyKey } from './idempotency-key.ts';
+import { addOperatorRoutes, type OperatorDeps } from './operator.ts';
 import { preferenceApplied, preferredWait } from './prefer.ts';
 import { badRequest, Problem, sendProblem, toProblem, unavailable } from './problem.ts';
 import { logRequests, type RequestVariables } from './request-log.ts';
-import { createQuerySchema, eventIdSchema, MAX_COUNT, noQuerySchema } from './schemas.ts';
+import { createQuerySchema, MAX_COUNT, noQuerySchema } from './schemas.ts';
+import { requireToken } from './tokens.ts';
 
 export interface ProducerDeps extends HoldOptions {
   /** Resolves to the id of the first once all are committed; with a key that was used before, to that of its events. */
@@ -20,7 +25,16 @@ export interface ProducerDeps extends HoldOptions {
   findEvent: (id: number) => Promise<EventView | undefined>;
   isDraining: () => boolean;
   log: Logger;
+  /** Of the tokens that callers need, as SHA-256 in hex. Default: they need none. */
+  apiTokens?: readonly string[];
+  /** Whose pages browsers let call us. Default: nobody's. */
+  corsOrigins?: readonly string[];
+  /** Without it there is nothing under /operator. */
+  operator?: OperatorDeps | undefined;
 }
+
+// Probes have no token, and the page for people cannot show what it may not read.
+const isOpen = (path: string) => /^\/(livez|readyz|openapi\.json|docs(\/.*)?)$/.test(path);
 
 const CREATED = 'Event created on demand';
 
@@ -28,6 +42,7 @@ const CREATED = 'Event created on demand';
 export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
   const { createEvents, countEvents, findEvent, isDraining, log } = deps;
   const hold = createHold(deps);
+  const { apiTokens = [], corsOrigins = [], operator } = deps;
   const app = new Hono<RequestVariables>();
 
   app.use(logRequests(log, isDraining));
@@ -39,6 +54,10 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
   app.notFound((c) =>
     sendProblem(c, new Problem({ status: 404, title: 'Not Found', detail: 'There is nothing at this path.' })),
   );
+
+  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
+  if (operator) addOperatorRoutes(app, operator);
+  if (apiTokens.length > 0) app.use(requireToken(apiTokens, isOpen));
 
   app.get('/', describeRoute(routes.count), async (c) => answerJson(c, 200, { events: await countEvents() }));
 
@@ -91,21 +110,20 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
     return answerJson(c, 200, { status: 'ready' });
   });
 
-  addDocs(app, documentation);
+  addDocs(app, documentationOf({ token: apiTokens.length > 0, operator: operator !== undefined }));
 
   app.get('/:id', describeRoute(routes.find), async (c) => {
-    const id = eventIdSchema.safeParse(c.req.param('id'));
-    if (!id.success) throw badRequest('An id is a whole number, 1 or more, written in plain digits.');
-    let event = await findEvent(id.data);
+    const id = toEventId(c.req.param('id'));
+    let event = await findEvent(id);
+    if (!event) throw noEvent(id);
     const waits = preferredWait(c.req.header('prefer')) !== undefined;
-    if (waits && (event?.status === 'pending' || event?.status === 'processing')) {
+    if (waits && (event.status === 'pending' || event.status === 'processing')) {
       return hold(c, async (settled) => {
-        event = (await settled(id.data)) ?? (await findEvent(id.data));
+        event = (await settled(id)) ?? (await findEvent(id));
         return answerJson(c, 200, event, preferenceApplied(c));
       });
     }
-    if (event) return answerJson(c, 200, event, preferenceApplied(c));
-    throw new Problem({ status: 404, title: 'Not Found', detail: `There is no event ${id.data}.` });
+    return answerJson(c, 200, event, preferenceApplied(c));
   });
 
   for (const path of ['/', '/:id']) app.all(path, allow('GET, HEAD'));
@@ -115,18 +133,4 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
 function deadEvent(id: number): Problem {
   const detail = `Event ${id} failed as often as it may, and nobody will try it again by itself.`;
   return new Problem({ status: 502, title: 'Bad Gateway', detail, members: { id }, headers: { Location: `/${id}` } });
-}
-
-/** For what is left over at a path: OPTIONS is told the methods, any other method is refused with them (RFC 9110). */
-function allow(methods: string): MiddlewareHandler<RequestVariables> {
-  return async (c) => {
-    if (c.req.method === 'OPTIONS') return answer(c, 204, null, { Allow: `${methods}, OPTIONS` });
-    const detail = `${c.req.method} is not possible here, only ${methods}.`;
-    throw new Problem({
-      status: 405,
-      title: 'Method Not Allowed',
-      detail,
-      headers: { Allow: `${methods}, OPTIONS` },
-    });
-  };
 }

@@ -15,6 +15,9 @@ const REFUSED = {
   WAITING_LIMIT: ['many', 'whole number, 1 to 1000000'],
   IDEMPOTENCY_TTL_MS: ['999', 'whole number, 1000 to 2592000000'],
   SHUTDOWN_GRACE_MS: ['1.5', 'whole number, 0 to 86400000'],
+  API_TOKENS: ['…', 'SHA-256 hashes in hex, with commas between'],
+  OPERATOR_TOKENS: ['…', 'SHA-256 hashes in hex, with commas between'],
+  CORS_ORIGINS: ['https://example.org/page', 'origins such as https://example.org, with commas between'],
   LOG_LEVEL: ['loud', 'trace, debug, info, warn, error, silent'],
   LOG_FORMAT: ['xml', 'auto, json, pretty'],
 } as const;
@@ -65,6 +68,9 @@ test('what is not set, or empty, has its default', () => {
     WAITING_LIMIT: 20_000,
     IDEMPOTENCY_TTL_MS: 86_400_000,
     SHUTDOWN_GRACE_MS: 10_000,
+    API_TOKENS: [],
+    OPERATOR_TOKENS: [],
+    CORS_ORIGINS: [],
     LOG_LEVEL: 'info',
     LOG_FORMAT: 'auto',
   };

@@ -1,13 +1,18 @@
 import {
   databaseSettings,
+  list,
   logSettings,
   milliseconds,
   port,
   readEnvironment,
   readSettings,
+  secret,
   text,
   wholeNumber,
 } from '../database/config.ts';
+
+const tokens = (why: string) =>
+  secret(list((hash) => /^[0-9a-f]{64}$/.test(hash), 'SHA-256 hashes in hex, with commas between', why));
 
 /** Every setting of a producer, by the environment variable that sets it. */
 export const producerSettings = {
@@ -36,8 +41,18 @@ export const producerSettings = {
     2_592_000_000,
   ),
   SHUTDOWN_GRACE_MS: milliseconds(0, 10_000, 'From SIGTERM to exit; held requests are answered 202 shortly before'),
+  API_TOKENS: tokens('Of the tokens one of which every request must carry, but for probes and the docs; empty: none'),
+  OPERATOR_TOKENS: tokens(
+    'Of the tokens for /operator, which shows and revives the dead; empty: there is no such path',
+  ),
+  CORS_ORIGINS: list(isOrigin, 'origins such as https://example.org, with commas between', 'Whose pages may call'),
   ...logSettings,
 };
+
+/** As a browser writes it: in lower case, without a path or the scheme's own port. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
 
 export type ProducerConfig = ReturnType<typeof readProducerConfig>;
 

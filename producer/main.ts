@@ -1,11 +1,12 @@
 import { checkDatabase } from '../database/check-database.ts';
-import { connectDatabase } from '../database/connect.ts';
-import { countEvents, findEvent } from '../database/events.ts';
+import { connectDatabase, type Database } from '../database/connect.ts';
+import { countEvents, findEvent, listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events.ts';
 import { createApp } from './app.ts';
 import { createCompletionPoller } from './completion-poller.ts';
 import { readProducerConfig } from './config.ts';
 import { createBatcher } from './create-batcher.ts';
 import { runKeyForgetting } from './key-forgetting.ts';
+import type { OperatorDeps } from './operator.ts';
 import { createLogger } from './request-log.ts';
 import { closeServer, listen, portOf } from './server.ts';
 
@@ -55,6 +56,9 @@ async function main(): Promise<void> {
     findEvent: (id) => findEvent(db, id),
     isDraining: () => shutdown.signal.aborted,
     log,
+    apiTokens: config.API_TOKENS,
+    corsOrigins: config.CORS_ORIGINS,
+    operator: createOperatorDeps(db, config.OPERATOR_TOKENS),
   });
   const server = await listen(app, config.PORT, config.HOST);
   log.info(`listening on http://${config.HOST}:${portOf(server)}`);
@@ -79,6 +83,17 @@ async function main(): Promise<void> {
   // Not left to process.exit: what pino writes there goes on for ever when nobody reads our output any more.
   await new Promise<void>((resolve) => log.flush(() => resolve()));
   process.exit(0);
+}
+
+function createOperatorDeps(db: Database, tokens: readonly string[]): OperatorDeps | undefined {
+  if (tokens.length === 0) return undefined;
+  return {
+    tokens,
+    listDead: (most, after) => listDead(db, most, after),
+    showEvent: (id) => showEvent(db, id),
+    reviveEvents: (ids) => reviveEvents(db, ids),
+    reviveAllDead: () => reviveAllDead(db),
+  };
 }
 
 main().catch((error: unknown) => {

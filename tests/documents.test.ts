@@ -31,6 +31,16 @@ describe('README.md', () => {
     for (const route of routes) expect(readme).toContain(`\`${route}`);
   });
 
+  test('has each route of an operator in its table', () => {
+    const operator = { tokens: ['00'] } as unknown as ProducerDeps['operator'];
+    const { routes } = createApp({ operator, log: { info() {} } } as unknown as ProducerDeps);
+    const rows = routes
+      .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/operator'))
+      .map(({ method, path }) => `\`${method} ${path.replace(':id', '{id}')}\``);
+    expect(new Set(rows).size).toBe(4);
+    for (const row of rows) expect(readme).toContain(`| ${row} |`);
+  });
+
   test('prints the claim and the fill as they are in the code', () => {
     const plain = (text: string) => text.replaceAll(/\s+/g, ' ').trim();
     const blocks = [...readme.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql]) => plain(sql!));
@@ -40,14 +50,19 @@ describe('README.md', () => {
     const shape = (text: string) => text.replaceAll(/\$\{[^}]*\}|:\w+/g, '?');
     for (const block of blocks) expect(shape(sources)).toContain(shape(block));
   });
+});
 
-  test('names tests that exist', () => {
-    const named = [...readme.matchAll(/`((?:[\w-]+\/)+[\w.-]+\.test\.ts)`:\s“([^”]+)”/g)];
-    expect(named.length).toBeGreaterThanOrEqual(5);
-    const plain = (text: string) => text.replaceAll(/\s+/g, ' ');
-    for (const [, file, title] of named)
-      expect({ file, has: readFileSync(file!, 'utf8').includes(plain(title!)) }).toEqual({ file, has: true });
-  });
+test.each(['README.md', 'SECURITY.md'])('%s names tests that exist', (document) => {
+  const named = [...readFileSync(document, 'utf8').matchAll(/`((?:[\w-]+\/)+[\w.-]+\.test\.ts)`:\s“([^”]+)”/g)];
+  expect(named.length).toBeGreaterThanOrEqual(5);
+  const plain = (text: string) => text.replaceAll(/\s+/g, ' ');
+  for (const [, file, title] of named) {
+    expect({ file, title, has: readFileSync(file!, 'utf8').includes(plain(title!)) }).toEqual({
+      file,
+      title,
+      has: true,
+    });
+  }
 });
 
 test('.env.example has each setting with its default, and nothing else', () => {
