@@ -8,11 +8,14 @@ import {
   claimEvents,
   countEvents,
   createEvents,
+  createEventsOnce,
   failEvents,
   fillEvents,
   findEvent,
   findSettledEvents,
+  forgetKeys,
   releaseEvents,
+  renewEvents,
   reviveEvents,
 } from './events.ts';
 import { loadSchema, splitStatements } from './load-schema.ts';
@@ -21,15 +24,15 @@ import type { Account } from './local-server.ts';
 const database = await useTestDatabase();
 const { db, letTimePass } = database;
 
-const as = (account: Account, patienceMs = 3_000): Database =>
-  database.connect({ url: database.url.replace('//user:', `//${account}:`), patienceMs });
+const as = (account: Account): Database => database.connect({ url: database.url.replace('//user:', `//${account}:`) });
 const producer = as('producer');
 const consumer = as('consumer');
+const accounts = { producer, consumer };
 
 const LEASE_MS = 30_000;
 
 describe('each account can do its work', () => {
-  test('a producer creates, looks, waits, mends the counter and revives', async () => {
+  test('a producer creates, also by key, looks, waits, mends the counter and revives', async () => {
     await checkDatabase(producer, ['create_events'], new AbortController().signal);
     expect(await createEvents(producer, [{}, {}])).toBe(1);
     await sql`UPDATE DBStatus SET id = 1`.execute(db);
@@ -39,17 +42,22 @@ describe('each account can do its work', () => {
     await sql`UPDATE Events SET due_at = NULL WHERE id = 2`.execute(db);
     expect(await findSettledEvents(producer, [1, 2])).toEqual([{ id: 2, valor: null, status: 'dead' }]);
     expect(await reviveEvents(producer, [1, 2])).toEqual(new Set([2]));
+    const once = await createEventsOnce(producer, [{ key: 'order-17', events: [{}] }]);
+    expect(once.get('order-17')).toEqual({ firstId: 4, howMany: 1 });
+    expect(await forgetKeys(producer, 60_000, 10)).toBe(0);
   });
 
-  test('a consumer claims, fills, gives back, fails and reads what became of a lost claim', async () => {
+  test('a consumer claims, renews, fills, gives back, fails and reads what became of a lost claim', async () => {
     await checkDatabase(consumer, ['claim_events'], new AbortController().signal);
     await createEvents(db, [{}, {}, {}, {}]);
     const [first, second, third, fourth] = await claimEvents(consumer, 'a/1', 4, LEASE_MS);
+    expect(await renewEvents(consumer, 'a/1', [first!], LEASE_MS)).toBe(1);
     expect(await fillEvents(consumer, 'a/1', [{ ...first!, valor: 'rio' }])).toEqual(new Set([1]));
     expect(await releaseEvents(consumer, 'a/1', [second!])).toBe(1);
     const retry = { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
     expect(await failEvents(consumer, 'a/1', [{ ...third!, reason: 'x' }], retry)).toBe(1);
     expect(await findEvent(consumer, 3)).toMatchObject({ status: 'dead' });
+    await sql`SELECT id FROM Events FOR UPDATE SKIP LOCKED`.execute(consumer);
     await letTimePass();
     expect(await fillEvents(consumer, 'a/1', [{ ...fourth!, valor: 'tarde' }])).toEqual(new Set());
     expect(await countEvents(consumer)).toBe(4);
@@ -58,7 +66,7 @@ describe('each account can do its work', () => {
 
 describe('each account is refused what is not its business', () => {
   /** What the server says: no right to this command on this table, column or routine, or none in this database. */
-  const DENIED = [
+  const DENIED = new Set([
     'ER_TABLEACCESS_DENIED_ERROR',
     'ER_COLUMNACCESS_DENIED_ERROR',
     'ER_PROCACCESS_DENIED_ERROR',
@@ -69,11 +77,13 @@ describe('each account is refused what is not its business', () => {
     'ER_NONEXISTING_TABLE_GRANT',
     'ER_NONEXISTING_PROC_GRANT',
     'ER_BINLOG_CREATE_ROUTINE_NEED_SUPER',
-  ];
+  ]);
 
   const NOBODY = [
     'DELETE FROM Events',
     'DELETE FROM DBStatus',
+    'DELETE FROM IdempotencyKeys',
+    'SELECT idempotency_key FROM IdempotencyKeys',
     'TRUNCATE TABLE Events',
     'DROP TABLE Events',
     'DROP TABLE DBStatus',
@@ -104,7 +114,14 @@ describe('each account is refused what is not its business', () => {
       'UPDATE Events SET due_at = NULL',
       "CALL claim_events('x', 1, 1)",
     ],
-    consumer: [...NOBODY, "CALL create_events('[{}]')", 'CALL raise_counter()', "CALL revive_events('[1]')"],
+    consumer: [
+      ...NOBODY,
+      "CALL create_events('[{}]')",
+      "CALL create_events_once('[]')",
+      'CALL forget_keys(0, 1)',
+      'CALL raise_counter()',
+      "CALL revive_events('[1]')",
+    ],
   };
   const rows = Object.entries(REFUSED).flatMap(([account, statements]) =>
     statements.map((statement) => [account as keyof typeof REFUSED, statement] as const),
@@ -113,8 +130,8 @@ describe('each account is refused what is not its business', () => {
   test.each(rows)('%s: %s', async (account, statement) => {
     await createEvents(db, [{}]);
     const before = await db.selectFrom('Events').selectAll().execute();
-    await expect(sql.raw(statement).execute(as(account, 0))).rejects.toMatchObject({
-      code: expect.toSatisfy((code: string) => DENIED.includes(code)),
+    await expect(sql.raw(statement).execute(accounts[account])).rejects.toMatchObject({
+      code: expect.toSatisfy((code: string) => DENIED.has(code)),
     });
     expect(await db.selectFrom('Events').selectAll().execute()).toEqual(before);
     expect(await countEvents(db)).toBe(1);
@@ -157,7 +174,9 @@ test('both accounts go on working while the schema is loaded again', async () =>
 test('an account without its rights is told at start what to load', async () => {
   const signal = new AbortController().signal;
   await sql`REVOKE EXECUTE ON PROCEDURE create_events FROM 'producer'@'%'`.execute(db);
-  await expect(checkDatabase(producer, ['create_events'], signal)).rejects.toThrow(/create_events .*accounts\.sql/s);
+  await expect(checkDatabase(producer, ['create_events'], signal)).rejects.toThrow(
+    /\(create_events\); load .*accounts\.sql/,
+  );
   await sql`REVOKE SELECT ON DBStatus FROM 'producer'@'%'`.execute(db);
   await expect(checkDatabase(producer, ['create_events'], signal)).rejects.toThrow(/may not read .*accounts\.sql/s);
   await loadSchema(db);

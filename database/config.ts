@@ -58,7 +58,8 @@ export function list(isValid: (value: string) => boolean, accepts: string, why: 
   const schema = z
     .string()
     .transform((values) => values.split(/[\s,]+/).filter(Boolean))
-    .refine((values) => values.every(isValid), accepts)
+    // A setting that is given but says nothing is no reason to ask for no token.
+    .refine((values) => values.length > 0 && values.every(isValid), accepts)
     .default([]);
   return documented(schema, accepts, '', why);
 }

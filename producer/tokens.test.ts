@@ -75,6 +75,10 @@ test('the OpenAPI document says that a token is asked for, and where none is', a
   });
 });
 
+test.each([',', ' ', '\n', ', ,'])('API_TOKENS=%j is refused rather than taken for none', (API_TOKENS) => {
+  expect(() => readProducerConfig({ API_TOKENS })).toThrow(/API_TOKENS="…": expected SHA-256 hashes/);
+});
+
 test('without tokens in the configuration nobody is asked for one', async () => {
   const { app } = startTestApp(db);
   expect((await app.request('/create-async', { method: 'POST' })).status).toBe(202);
