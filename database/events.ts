@@ -39,7 +39,8 @@ export interface SettledEvent {
   status: 'filled' | 'dead';
 }
 
-const CREATE_TRIES = 5;
+// Foreign clients may set the counter back as soon as it is mended, so once or twice is not enough.
+const CREATE_TRIES = 10;
 const REVIVE_BATCH = 1_000;
 
 /**

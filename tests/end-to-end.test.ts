@@ -64,7 +64,7 @@ test('npm start: what is created through nginx is filled once, the count is exac
     ),
     many(2_000, 32, async () => (await post(`${system.front}/create-async`)).json() as Promise<{ id: number }>),
   ]);
-  expect(await accountsOf(db)).toEqual(['consumer', 'producer']);
+  await expect.poll(() => accountsOf(db), { timeout: 10_000 }).toEqual(['consumer', 'producer']);
   const ids = new Set([...filled, ...created].map(({ id }) => id));
   expect(ids.size).toBe(2_200);
   for (const { id, valor } of filled) {
