@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { freePort } from '../tests/free-port.ts';
@@ -128,6 +129,15 @@ describe('when contact is lost', () => {
     setTimeout(() => link.swallow(false), 500);
     expect(await count).toBe(1);
   });
+});
+
+test('an error carries nothing of the statement, which a log would keep', async () => {
+  await using database = await createTestDatabase();
+  const error: unknown = await sql`SELECT ${'segredo'} FROM Nothing`
+    .execute(database.db)
+    .catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ name: 'DatabaseError', code: 'ER_NO_SUCH_TABLE' });
+  expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('segredo');
 });
 
 test('a statement that waits for a connection longer than its patience fails, and the pool is whole afterwards', async () => {

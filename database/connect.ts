@@ -168,10 +168,16 @@ function query(connection: PoolConnection, { sql, parameters }: Statement, timeo
     const limit = setTimeout(() => reject(timeLimit(`no answer within ${timeoutMs} ms`)), timeoutMs);
     connection.query<DriverResult>(sql, [...parameters], (error, result) => {
       clearTimeout(limit);
-      if (error) reject(error);
+      if (error) reject(withoutSql(error));
       else resolve(result);
     });
   });
+}
+
+/** mysql2 hangs the statement on its errors, with all that a batch carries: nothing for a log. */
+function withoutSql(error: Error): Error {
+  Reflect.deleteProperty(error, 'sql');
+  return error;
 }
 
 function timeLimit(message: string): Error {
