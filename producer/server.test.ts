@@ -121,6 +121,22 @@ test('a draining server is closed once the last request is answered, though its 
   await expect.poll(() => isClosed).toBe(true);
 });
 
+test('a closing server still answers on a connection that was idle, and ends it with the answer', async () => {
+  let draining = false;
+  const { port, server } = await startServer({ isDraining: () => draining });
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  const pieces = socket[Symbol.asyncIterator]();
+  const get = 'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n';
+  socket.write(get);
+  expect((await pieces.next()).value).toContain('Connection: keep-alive');
+  draining = true;
+  const closed = closeServer(server, 30_000);
+  socket.write(get);
+  expect((await pieces.next()).value).toMatch(/^HTTP\/1\.1 200 [\s\S]*\bconnection: close/i);
+  expect(await pieces.next()).toMatchObject({ done: true });
+  await closed;
+});
+
 test('a closing server waits no longer than its grace', async () => {
   const { url, server, poller } = await startServer();
   const answer = fetch(`${url}/create-sync`, { method: 'POST' });

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { RequestVariables } from './request-log.ts';
 
-// nginx keeps idle connections for 60 s; ours live longer, so that it never sends a request into a closing one.
+// nginx lets its idle connections go after 3 s; ours live longer, so that it never sends a request into a closing one.
 const KEEP_ALIVE_MS = 65_000;
+// From the end of listening; longer than nginx's `keepalive_timeout` to the producers.
+const LET_GO_MS = 4_000;
 
 /** Listens, and resolves to the server when it does. A port in use rejects with a sentence. */
 export async function listen(app: Hono<RequestVariables>, port: number, host: string): Promise<Server> {
@@ -55,10 +57,19 @@ export function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 
-/** Takes no new connections and resolves when the last request is answered, or after `graceMs`. */
+/**
+ * Takes no new connections and resolves when the last one is gone, or after `graceMs`. The answers from now on must say
+ * `Connection: close`.
+ *
+ * Idle connections are first left to those who opened them. Were we to close one while nginx sends a POST into it, that
+ * POST would be lost, and may not be sent again. A connection that is refused, however, is tried on the next producer.
+ */
 export async function closeServer(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // The server's own close() would close the idle connections, too.
+  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+  const letGo = setTimeout(() => server.closeIdleConnections(), LET_GO_MS);
   const limit = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearTimeout(letGo);
   clearTimeout(limit);
 }
