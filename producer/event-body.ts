@@ -1,34 +1,51 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { badRequest, Problem } from './problem.ts';
 import { newEventSchema } from './schemas.ts';
 
-const MAX_BYTES = 4_096;
+/** Of any request, whatever it is sent to. */
+export const MAX_BODY_BYTES = 4_096;
 
 const limitBody = bodyLimit({
-  maxSize: MAX_BYTES,
+  maxSize: MAX_BODY_BYTES,
   onError: () => {
-    throw new Problem({ status: 413, title: 'Content Too Large', detail: `A body has at most ${MAX_BYTES} bytes.` });
+    const detail = `A body has at most ${MAX_BODY_BYTES} bytes.`;
+    // The rest of it is not waited for.
+    throw new Problem({ status: 413, title: 'Content Too Large', detail, headers: { Connection: 'close' } });
   },
 });
+
+// JSON is UTF-8 (RFC 8259, 8.1): in another charset it would be read as something else than was meant.
+const JSON_TYPE = /^application\/json *(;(?!.*charset *= *(?!"?utf-8"? *(;|$)))|$)/i;
 
 /** Accepts a create with no body, an empty one, or a JSON object that says nothing more than is understood. */
 export const checkEventBody: MiddlewareHandler = async (c, next) => {
   const { headers } = c.req.raw;
   const length = headers.get('content-length');
   if ((length === null || length === '0') && !headers.has('transfer-encoding')) return next();
-  return limitBody(c, async () => {
-    if (headers.has('content-encoding')) throw unsupported('A body is sent without Content-Encoding.');
-    const text = await c.req.text();
-    if (text !== '') {
-      if (!/^application\/json *(;|$)/i.test(headers.get('content-type') ?? '')) {
-        throw unsupported('A body has the Content-Type application/json.');
-      }
-      checkMembers(parseJson(text));
+  const text = await readBody(c);
+  if (headers.has('content-encoding')) throw unsupported('A body is sent without Content-Encoding.');
+  if (text !== '') {
+    if (!JSON_TYPE.test(headers.get('content-type') ?? '')) {
+      throw unsupported('A body has the Content-Type application/json, in UTF-8.');
     }
-    await next();
-  });
+    checkMembers(parseJson(text));
+  }
+  return next();
 };
+
+async function readBody(c: Context): Promise<string> {
+  let text = '';
+  try {
+    await limitBody(c, async () => {
+      text = await c.req.text();
+    });
+    return text;
+  } catch (error) {
+    // Whoever sent it has left, was too slow or broke off: no fault of ours. Nobody reads this but the log's reader.
+    throw error instanceof Problem ? error : badRequest('The body did not arrive whole.');
+  }
+}
 
 function unsupported(detail: string): Problem {
   return new Problem({ status: 415, title: 'Unsupported Media Type', detail });

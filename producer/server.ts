@@ -1,26 +1,41 @@
-import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { RequestVariables } from './request-log.ts';
+import { type RefusedStatus, refusalOf, refusalOfError, refuse, refuseOnSocket } from './unreadable.ts';
 
-// nginx lets its idle connections go after 3 s; ours live longer, so that it never sends a request into a closing one.
-const KEEP_ALIVE_MS = 65_000;
+export interface ServerLimits {
+  /** Most connections at once; a further one is closed unanswered. Default: none. */
+  connections?: number | undefined;
+  /** For a request to arrive whole, then 408; how long its answer takes is another matter. Default 10,000. */
+  receiveMs?: number | undefined;
+  /** How long an idle connection is kept. Default 65,000: nginx lets go first, see its `keepalive_timeout`. */
+  keepAliveMs?: number | undefined;
+}
+
 // From the end of listening; longer than nginx's `keepalive_timeout` to the producers.
 const LET_GO_MS = 4_000;
 
 /** Listens, and resolves to the server when it does. A port in use rejects with a sentence. */
-export async function listen(app: Hono<RequestVariables>, port: number, host: string): Promise<Server> {
-  const respond = getRequestListener(app.fetch, {
-    errorHandler: () => new Response(...unreadable(400, 'Bad Request')),
+export async function listen(
+  app: Hono<RequestVariables>,
+  port: number,
+  host: string,
+  { connections, receiveMs = 10_000, keepAliveMs = 65_000 }: ServerLimits = {},
+): Promise<Server> {
+  const server = createServer({
+    keepAliveTimeout: keepAliveMs,
+    headersTimeout: receiveMs,
+    requestTimeout: receiveMs,
+    connectionsCheckingInterval: receiveMs / 10,
+    maxHeaderSize: 16_384,
+    requireHostHeader: false, // Node would answer without a document; refusalOf looks more closely
   });
-  const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 1_000, maxHeaderSize: 16_384 },
-    (request, response) => void respond(request, response),
-  );
-  server.on('clientError', answerUnreadable);
+  server.maxHeadersCount = 0; // beyond 2,000 Node would pass over the rest unsaid; their bytes are limited
+  if (connections !== undefined) server.maxConnections = connections;
+  answerRequests(server, app);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const sentence = error.code === 'EADDRINUSE' ? `port ${port} is in use; choose another with PORT` : error.message;
@@ -31,26 +46,65 @@ export async function listen(app: Hono<RequestVariables>, port: number, host: st
   return server;
 }
 
-/** For what no route ever sees, because it is not a request that HTTP allows. */
-function unreadable(
-  status: number,
-  title: string,
-): [body: string, init: { status: number; headers: Record<string, string> }] {
-  const detail = 'This is not an HTTP request that can be answered.';
-  const body = JSON.stringify({ type: 'about:blank', title, status, detail, requestId: randomUUID() });
-  return [body, { status, headers: { 'Content-Type': 'application/problem+json' } }];
+function answerRequests(server: Server, app: Hono<RequestVariables>): void {
+  const respond = getRequestListener(app.fetch, {
+    hostname: 'localhost', // HTTP/1.0 does without a Host
+    errorHandler: () => {
+      const { body, headers } = refuse(400);
+      return new Response(body, { status: 400, headers });
+    },
+  });
+  const newest = new WeakMap<Duplex, Exchange>();
+
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    const before = newest.get(request.socket)?.response;
+    newest.set(request.socket, { request, response, before: before?.closed ? undefined : before });
+    const refused = refusalOf(request);
+    if (refused) return sendRefusal(response, refused);
+    // What follows an Upgrade in the same packet is lost on Node's parser, so nothing may follow.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    void respond(request, response);
+  };
+
+  server.on('request', answer);
+  server.on('checkContinue', (request, response) => {
+    if (!refusalOf(request)) response.writeContinue();
+    answer(request, response);
+  });
+  server.on('checkExpectation', (_, response: ServerResponse) => sendRefusal(response, 417));
+  server.on('connect', (_, socket) => refuseOnSocket(socket, 405));
+  server.on('clientError', (error, socket) => {
+    const refused = refusalOfError(error);
+    const exchange = newest.get(socket);
+    if (refused && exchange && isAnswered(exchange)) return void socket.end(() => socket.destroy());
+    // Said before its turn, a refusal would be taken for the answer to another request.
+    const unanswered = refused && answerBefore(exchange);
+    if (unanswered) unanswered.once('close', () => refuseOnSocket(socket, refused));
+    else refuseOnSocket(socket, refused);
+  });
 }
 
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const status = isTooLarge ? 431 : 400;
-  const title = isTooLarge ? 'Request Header Fields Too Large' : 'Bad Request';
-  const [body, { headers }] = unreadable(status, title);
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${headers['Content-Type']}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+/** A connection's newest request, and the response to the one before unless that is through. */
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  before: ServerResponse | undefined;
+}
+
+/** What went wrong came after the answer: in the rest of a body that nobody wanted to read. */
+function isAnswered({ request, response }: Exchange): boolean {
+  return !request.complete && response.headersSent;
+}
+
+/** The newest response to a request that arrived whole, if it is still under way; responses go out in order. */
+function answerBefore(exchange: Exchange | undefined): ServerResponse | undefined {
+  const last = exchange?.request.complete ? exchange.response : exchange?.before;
+  return last && !last.closed ? last : undefined;
+}
+
+function sendRefusal(response: ServerResponse, status: RefusedStatus): void {
+  const { body, headers } = refuse(status);
+  response.writeHead(status, headers).end(body);
 }
 
 export function portOf(server: Server): number {
