@@ -9,8 +9,12 @@ import { createLogger } from '../producer/request-log.ts';
 
 const LEASE_MS = 30_000;
 
-/** For tests: the app as main.ts puts it together, quiet and without a server, until the test is over. */
-export function startTestApp(db: Database, replaced: Partial<ProducerDeps> = {}) {
+/** For tests: the app as main.ts puts it together, quiet and without a server, until the test is over (or the file: `afterAll`). */
+export function startTestApp(
+  db: Database,
+  replaced: Partial<ProducerDeps> = {},
+  atEnd: (stop: () => Promise<void>) => void = onTestFinished,
+) {
   const poller = createCompletionPoller({ db, pollMs: 5, onError: console.error });
   const stop = new AbortController();
   const polling = poller.run(stop.signal);
@@ -24,7 +28,7 @@ export function startTestApp(db: Database, replaced: Partial<ProducerDeps> = {})
     log: createLogger(readProducerConfig({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' })),
     ...replaced,
   });
-  onTestFinished(async () => {
+  atEnd(async () => {
     stop.abort();
     await polling;
   });
