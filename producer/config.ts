@@ -40,6 +40,8 @@ export const producerSettings = {
     'How long an Idempotency-Key is remembered; a repeat after that is a new create',
     2_592_000_000,
   ),
+  RECEIVE_MS: milliseconds(100, 10_000, 'For a request to arrive whole; then 408. Its answer may take longer'),
+  CONNECTION_LIMIT: wholeNumber(1, 1_000_000, 25_000, 'Most connections at once; a further one is closed unanswered'),
   SHUTDOWN_GRACE_MS: milliseconds(0, 10_000, 'From SIGTERM to exit; held requests are answered 202 shortly before'),
   API_TOKENS: tokens('Of the tokens one of which every request must carry, but for probes and the docs; empty: none'),
   OPERATOR_TOKENS: tokens(

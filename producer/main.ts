@@ -60,7 +60,10 @@ async function main(): Promise<void> {
     corsOrigins: config.CORS_ORIGINS,
     operator: createOperatorDeps(db, config.OPERATOR_TOKENS),
   });
-  const server = await listen(app, config.PORT, config.HOST);
+  const server = await listen(app, config.PORT, config.HOST, {
+    connections: config.CONNECTION_LIMIT,
+    receiveMs: config.RECEIVE_MS,
+  });
   log.info(`listening on http://${config.HOST}:${portOf(server)}`);
   const checked = checkDatabase(db, { routines: ROUTINES }, shutdown.signal).then((server) => {
     if (server) log.info(server.summary);

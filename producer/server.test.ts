@@ -5,15 +5,15 @@ import { countEvents, findEvent } from '../database/events.ts';
 import { fillAll, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import type { ProducerDeps } from './app.ts';
-import { closeServer, listen, portOf } from './server.ts';
+import { closeServer, listen, portOf, type ServerLimits } from './server.ts';
 
 /** What only a real connection shows. */
 
 const { db } = await useTestDatabase();
 
-async function startServer(replaced: Partial<ProducerDeps> = {}) {
+async function startServer(replaced: Partial<ProducerDeps> = {}, limits: ServerLimits = {}) {
   const { app, poller } = startTestApp(db, replaced);
-  const server = await listen(app, 0, '127.0.0.1');
+  const server = await listen(app, 0, '127.0.0.1', limits);
   onTestFinished(() => closeServer(server, 0));
   return { app, poller, server, port: portOf(server), url: `http://127.0.0.1:${portOf(server)}` };
 }
@@ -88,6 +88,41 @@ test.each([
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(await countEvents(db)).toBe(before);
   expect((await fetch(`${url}/livez`)).status).toBe(200);
+});
+
+test('a create-sync is held for longer than a request may take to arrive, and its connection may be idle for longer', async () => {
+  const { url, port, poller } = await startServer({}, { receiveMs: 100 });
+  for (let round = 0; round < 2; round++) {
+    const answer = fetch(`${url}/create-sync`, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'Content-Type': 'application/json' },
+    });
+    await expect.poll(poller.size).toBe(1);
+    expect(await say(port, 'GET')).toMatch(/^HTTP\/1\.1 408 /); // this long has passed
+    await fillAll(db, 'paciência');
+    expect((await answer).status).toBe(201);
+    expect(await say(port, 'GET')).toMatch(/^HTTP\/1\.1 408 /);
+  }
+});
+
+test('one connection too many is closed, and the others are served', async () => {
+  const { port, url } = await startServer({}, { connections: 2 });
+  const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  expect(await say(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n').catch((error: Error) => error.message)).toMatch(
+    /^$|ECONNRESET/,
+  );
+  held[0]!.destroy();
+  await expect
+    .poll(async () =>
+      fetch(`${url}/livez`).then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    )
+    .toBe(200);
+  held[1]!.destroy();
 });
 
 test('a port that is in use is named, with the setting that changes it', async () => {
