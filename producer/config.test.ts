@@ -66,7 +66,7 @@ test('what is not set, or empty, has its default', () => {
     SYNC_POLL_MS: 100,
     CREATE_BATCH: 1_000,
     CREATE_QUEUE_LIMIT: 50_000,
-    CREATE_WAIT_MS: 5_000,
+    CREATE_WAIT_MS: 500,
     WAITING_LIMIT: 20_000,
     IDEMPOTENCY_TTL_MS: 86_400_000,
     RECEIVE_MS: 10_000,

@@ -27,7 +27,7 @@ export const producerSettings = {
     50_000,
     'Most events waiting to be inserted; a create beyond is answered 503',
   ),
-  CREATE_WAIT_MS: milliseconds(1, 5_000, 'Longest wait of a create for its transaction to begin; then 503'),
+  CREATE_WAIT_MS: milliseconds(1, 500, 'Longest wait of a create for its transaction to begin; then 503'),
   WAITING_LIMIT: wholeNumber(
     1,
     1_000_000,

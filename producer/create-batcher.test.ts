@@ -181,6 +181,20 @@ describe('when too many events wait', () => {
   });
 });
 
+test('a create that waits is refused in time, though the one before it hangs', async () => {
+  const create = createBatcher({ db: single, maxRequests: 1_000, maxQueued: 50_000, maxWaitMs: 100 });
+  const release = await holdCreates();
+  const underWay = create(some(1));
+  await untilHeld();
+  const refusals = [0, 1].map(() => create(some(1)).catch((error: unknown) => error));
+  const first = await Promise.race([underWay, Promise.all(refusals)]);
+  expect(first).toMatchObject([{ name: 'QueueFullError' }, { name: 'QueueFullError' }]);
+  await release();
+  expect(await underWay).toBe(1);
+  expect(await create(some(1))).toBe(2);
+  expect(await createdIds()).toEqual([1, 2]);
+});
+
 test('a create that has waited too long for its transaction is refused, and nothing of it is created', async () => {
   await using database = await createTestDatabase();
   const { db } = database;

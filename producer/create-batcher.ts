@@ -42,6 +42,7 @@ export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }:
   const queue: Request[] = [];
   let queuedEvents = 0;
   let running = false;
+  let overdue: NodeJS.Timeout | undefined;
 
   async function run(): Promise<void> {
     while (queue.length > 0) {
@@ -53,14 +54,16 @@ export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }:
     running = false;
   }
 
-  /** A database that is slow to fail must not make those wait who come last: each batch may take its whole patience. */
+  /** By a clock of its own: a batch that hangs may take all its patience, and those behind it are told in time. */
   function refuseOverdue(): void {
+    clearTimeout(overdue);
     const oldest = performance.now() - maxWaitMs;
-    while (queue.length > 0 && queue[0]!.queuedAt < oldest) {
+    while (queue.length > 0 && queue[0]!.queuedAt <= oldest) {
       const { events, reject } = queue.shift()!;
       queuedEvents -= events.length;
       reject(new QueueFullError(`not inserted within ${maxWaitMs} ms`));
     }
+    overdue = queue.length > 0 ? setTimeout(refuseOverdue, queue[0]!.queuedAt - oldest) : undefined;
   }
 
   return (events: readonly NewEvent[], key?: string): Promise<number> => {
@@ -70,6 +73,7 @@ export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }:
     return new Promise((resolve, reject) => {
       queue.push({ events, key, queuedAt: performance.now(), resolve, reject });
       queuedEvents += events.length;
+      overdue ??= setTimeout(refuseOverdue, maxWaitMs);
       if (running) return;
       running = true;
       // After the requests that this turn of the event loop still brings.
