@@ -393,4 +393,23 @@ const queries: BadRequest[] = [
   ),
 ];
 
-export const badRequests = [...paths, ...methods, ...protocols, ...headers, ...framing, ...bodies, ...queries];
+const keyed = (...keys: string[]) => create(keys.map((key) => `Idempotency-Key: ${key}\r\n`).join(''));
+
+const keys: BadRequest[] = [
+  ...each(
+    'Idempotency-Key:',
+    ['', ' ', 'a b', 'a,b', 'a\tb', '\xe9', 'k'.repeat(256)],
+    (key) => keyed(key),
+    goesOn(400),
+  ),
+  one('two keys', keyed('a', 'b'), goesOn(400)),
+  one('the same key twice', keyed('a', 'a'), goesOn(400)),
+  ...each('a control character in Idempotency-Key:', ['a\x01b', 'a\x7fb'], (key) => keyed(key), {
+    ...ends(400),
+    throughNginx: putRight(400, 'nginx lets it pass, and the producer refuses it'),
+  }),
+  ...each('Idempotency-Key:', ['a\0b', 'a\rb'], (key) => keyed(key), ends(400)),
+  ...each('Idempotency-Key:', ['"quoted"', "';--", 'k'.repeat(255)], (key) => keyed(key), created),
+];
+
+export const badRequests = [...paths, ...methods, ...protocols, ...headers, ...framing, ...bodies, ...queries, ...keys];
