@@ -1,24 +1,25 @@
-import { Hono } from 'hono';
-import { describeRoute, validator } from 'hono-openapi';
+import { type Context, Hono } from 'hono';
+import { describeRoute } from 'hono-openapi';
 import type { Logger } from 'pino';
 import type { EventView, NewEvent } from '../database/events.ts';
 import { allow } from './allow.ts';
 import { allowOrigins } from './allow-origins.ts';
 import { answerJson } from './answer.ts';
-import { documentationOf, routes } from './api-description.ts';
+import { described, documentationOf, routes } from './api-description.ts';
 import { addDocs } from './docs.ts';
 import { checkEventBody } from './event-body.ts';
 import { noEvent, toEventId } from './event-id.ts';
-import { createHold, type HoldOptions } from './hold.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { addOperatorRoutes, type OperatorDeps } from './operator.ts';
 import { preferenceApplied, preferredWait } from './prefer.ts';
-import { badRequest, Problem, sendProblem, toProblem, unavailable } from './problem.ts';
+import { Problem, sendProblem, toProblem, unavailable } from './problem.ts';
+import { readQuery } from './query.ts';
 import { logRequests, type RequestVariables } from './request-log.ts';
 import { createQuerySchema, MAX_COUNT, noQuerySchema } from './schemas.ts';
 import { requireToken } from './tokens.ts';
+import { createWaitingRoom, type WaitingRoomOptions } from './waiting-room.ts';
 
-export interface ProducerDeps extends HoldOptions {
+export interface ProducerDeps extends WaitingRoomOptions {
   /** Resolves to the id of the first once all are committed; with a key that was used before, to that of its events. */
   createEvents: (events: readonly NewEvent[], key?: string) => Promise<number>;
   countEvents: () => Promise<number>;
@@ -41,7 +42,7 @@ const CREATED = 'Event created on demand';
 /** All routes of a producer. It knows neither the database nor the server: both come in as arguments. */
 export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
   const { createEvents, countEvents, findEvent, isDraining, log } = deps;
-  const hold = createHold(deps);
+  const takePlace = createWaitingRoom(deps);
   const { apiTokens = [], corsOrigins = [], operator } = deps;
   const app = new Hono<RequestVariables>();
 
@@ -63,41 +64,33 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
 
   app.post(
     '/create-async',
-    describeRoute(routes.createAsync),
-    validator('query', createQuerySchema, ({ success }) => {
-      if (!success) throw badRequest(`The only parameter is count, once, from 1 to ${MAX_COUNT}.`);
-    }),
-    checkEventBody,
-    async (c) => {
-      const { count } = c.req.valid('query');
+    described(routes.createAsync, async (c: Context<RequestVariables>) => {
+      const { count } = readQuery(c, createQuerySchema, `The only parameter is count, once, from 1 to ${MAX_COUNT}.`);
       const key = idempotencyKey(c.req.header('idempotency-key'));
+      await checkEventBody(c);
       const id = await createEvents(
         Array.from({ length: count ?? 1 }, (): NewEvent => ({})),
         key,
       );
       const created = count === undefined ? { message: CREATED, id } : { message: CREATED, id, count };
       return answerJson(c, 202, created, { Location: `/${id}` });
-    },
+    }),
   );
 
   app.post(
     '/create-sync',
-    describeRoute(routes.createSync),
-    validator('query', noQuerySchema, ({ success }) => {
-      if (!success) throw badRequest('create-sync has no parameters.');
-    }),
-    checkEventBody,
-    async (c) => {
+    described(routes.createSync, async (c: Context<RequestVariables>) => {
+      using place = takePlace(c);
+      readQuery(c, noQuerySchema, 'create-sync has no parameters.');
       const key = idempotencyKey(c.req.header('idempotency-key'));
-      return hold(c, async (settled) => {
-        const id = await createEvents([{}], key);
-        const event = await settled(id);
-        const headers = { Location: `/${id}`, ...preferenceApplied(c) };
-        if (event?.status === 'filled') return answerJson(c, 201, event, headers);
-        if (event?.status === 'dead') throw deadEvent(id);
-        return answerJson(c, 202, { message: CREATED, id }, headers);
-      });
-    },
+      await checkEventBody(c);
+      const id = await createEvents([{}], key);
+      const event = await place.settled(id);
+      const headers = { Location: `/${id}`, ...preferenceApplied(c) };
+      if (event?.status === 'filled') return answerJson(c, 201, event, headers);
+      if (event?.status === 'dead') throw deadEvent(id);
+      return answerJson(c, 202, { message: CREATED, id }, headers);
+    }),
   );
 
   // Before /:id, which would take GET /create-sync for an id.
@@ -118,10 +111,8 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
     if (!event) throw noEvent(id);
     const waits = preferredWait(c.req.header('prefer')) !== undefined;
     if (waits && (event.status === 'pending' || event.status === 'processing')) {
-      return hold(c, async (settled) => {
-        event = (await settled(id)) ?? (await findEvent(id));
-        return answerJson(c, 200, event, preferenceApplied(c));
-      });
+      using place = takePlace(c);
+      event = (await place.settled(id)) ?? (await findEvent(id));
     }
     return answerJson(c, 200, event, preferenceApplied(c));
   });

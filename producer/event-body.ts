@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { badRequest, Problem } from './problem.ts';
 import { newEventSchema } from './schemas.ts';
@@ -18,11 +18,18 @@ const limitBody = bodyLimit({
 // JSON is UTF-8 (RFC 8259, 8.1): in another charset it would be read as something else than was meant.
 const JSON_TYPE = /^application\/json *(;(?!.*charset *= *(?!"?utf-8"? *(;|$)))|$)/i;
 
-/** Accepts a create with no body, an empty one, or a JSON object that says nothing more than is understood. */
-export const checkEventBody: MiddlewareHandler = async (c, next) => {
+/**
+ * Accepts a create with no body, an empty one, or a JSON object that says nothing more than is understood. Undefined
+ * when there is nothing to wait for.
+ */
+export function checkEventBody(c: Context): Promise<void> | undefined {
   const { headers } = c.req.raw;
   const length = headers.get('content-length');
-  if ((length === null || length === '0') && !headers.has('transfer-encoding')) return next();
+  const isEmpty = (length === null || length === '0') && !headers.has('transfer-encoding');
+  return isEmpty ? undefined : checkBody(c, headers);
+}
+
+async function checkBody(c: Context, headers: Headers): Promise<void> {
   const text = await readBody(c);
   if (headers.has('content-encoding')) throw unsupported('A body is sent without Content-Encoding.');
   if (text !== '') {
@@ -31,8 +38,7 @@ export const checkEventBody: MiddlewareHandler = async (c, next) => {
     }
     checkMembers(parseJson(text));
   }
-  return next();
-};
+}
 
 async function readBody(c: Context): Promise<string> {
   let text = '';
