@@ -9,6 +9,9 @@ import { createBatcher } from './create-batcher.ts';
 /** What a caller is told when something fails, and what the log keeps. */
 
 const database = await useTestDatabase();
+
+import type { ProducerDeps } from './app.ts';
+
 const { db } = database;
 
 const POST = { method: 'POST' };
@@ -21,13 +24,13 @@ const driverError = (properties: object) =>
 const INTERNAL = /CALL|SELECT|\bat \w|\.ts|node_modules|10\.1\.2\.3|Access denied|user|create_events|Error:/;
 
 /** The app whose creates fail like this, and what it logs. */
-function startFailing(error: Error) {
+function startFailing(error: Error, replaced: Partial<ProducerDeps> = {}) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
   const createEvents = async () => {
     throw error;
   };
-  return { ...startTestApp(db, { log, createEvents }), lines };
+  return { ...startTestApp(db, { log, createEvents, ...replaced }), lines };
 }
 
 describe.each(['/create-async', '/create-sync'])('POST %s', (path) => {
@@ -137,6 +140,14 @@ describe('the request id', () => {
       expect(lines).toContainEqual(expect.objectContaining({ requestId, method, path, status }));
     }
   });
+});
+
+test('a request that went well has a line only if that was asked for, a failed one always', async () => {
+  const { app, lines } = startFailing(new Error('x'), { logsAll: false });
+  await app.request('/');
+  await app.request('/livez');
+  await app.request('/nothing/here');
+  expect(lines).toEqual([expect.objectContaining({ path: '/nothing/here', status: 404 })]);
 });
 
 test('nobody on another site is let in by CORS headers', async () => {

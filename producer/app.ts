@@ -1,6 +1,5 @@
 import { type Context, Hono } from 'hono';
 import { describeRoute } from 'hono-openapi';
-import type { Logger } from 'pino';
 import type { EventView, NewEvent } from '../database/events.ts';
 import { allow } from './allow.ts';
 import { allowOrigins } from './allow-origins.ts';
@@ -14,18 +13,16 @@ import { addOperatorRoutes, type OperatorDeps } from './operator.ts';
 import { preferenceApplied, preferredWait } from './prefer.ts';
 import { Problem, sendProblem, toProblem, unavailable } from './problem.ts';
 import { readQuery } from './query.ts';
-import { logRequests, type RequestVariables } from './request-log.ts';
+import { logRequests, type RequestLogDeps, type RequestVariables } from './request-log.ts';
 import { createQuerySchema, MAX_COUNT, noQuerySchema } from './schemas.ts';
 import { requireToken } from './tokens.ts';
 import { createWaitingRoom, type WaitingRoomOptions } from './waiting-room.ts';
 
-export interface ProducerDeps extends WaitingRoomOptions {
+export interface ProducerDeps extends WaitingRoomOptions, RequestLogDeps {
   /** Resolves to the id of the first once all are committed; with a key that was used before, to that of its events. */
   createEvents: (events: readonly NewEvent[], key?: string) => Promise<number>;
   countEvents: () => Promise<number>;
   findEvent: (id: number) => Promise<EventView | undefined>;
-  isDraining: () => boolean;
-  log: Logger;
   /** Of the tokens that callers need, as SHA-256 in hex. Default: they need none. */
   apiTokens?: readonly string[];
   /** Whose pages browsers let call us. Default: nobody's. */
@@ -46,7 +43,7 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
   const { apiTokens = [], corsOrigins = [], operator } = deps;
   const app = new Hono<RequestVariables>();
 
-  app.use(logRequests(log, isDraining));
+  app.use(logRequests(deps));
   app.onError((error, c) => {
     const problem = toProblem(error);
     if (problem !== error) log.error({ requestId: c.get('requestId'), err: error }, 'request failed');

@@ -3,6 +3,7 @@ import {
   list,
   logSettings,
   milliseconds,
+  oneOf,
   port,
   readEnvironment,
   readSettings,
@@ -42,6 +43,11 @@ export const producerSettings = {
   ),
   RECEIVE_MS: milliseconds(100, 10_000, 'For a request to arrive whole; then 408. Its answer may take longer'),
   CONNECTION_LIMIT: wholeNumber(1, 1_000_000, 25_000, 'Most connections at once; a further one is closed unanswered'),
+  LOG_REQUESTS: oneOf(
+    ['auto', 'all', 'failed'],
+    'auto',
+    'Which requests have a line at the level info; auto: all in a terminal, else those that failed',
+  ),
   SHUTDOWN_GRACE_MS: milliseconds(0, 10_000, 'From SIGTERM to exit; held requests are answered 202 shortly before'),
   API_TOKENS: tokens('Of the tokens one of which every request must carry, but for probes and the docs; empty: none'),
   OPERATOR_TOKENS: tokens(

@@ -7,7 +7,7 @@ import { readProducerConfig } from './config.ts';
 import { createBatcher } from './create-batcher.ts';
 import { runKeyForgetting } from './key-forgetting.ts';
 import type { OperatorDeps } from './operator.ts';
-import { createLogger } from './request-log.ts';
+import { createLogger, logsAllRequests } from './request-log.ts';
 import { closeServer, listen, portOf } from './server.ts';
 
 // What a producer calls.
@@ -56,6 +56,7 @@ async function main(): Promise<void> {
     findEvent: (id) => findEvent(db, id),
     isDraining: () => shutdown.signal.aborted,
     log,
+    logsAll: logsAllRequests(config),
     apiTokens: config.API_TOKENS,
     corsOrigins: config.CORS_ORIGINS,
     operator: createOperatorDeps(db, config.OPERATOR_TOKENS),

@@ -9,9 +9,18 @@ export interface RequestVariables {
 }
 
 /** JSON lines, written some at a time off the event loop's path; in a terminal, one short line a request. */
-export function createLogger({ LOG_LEVEL, LOG_FORMAT }: ProducerConfig): Logger {
-  const isPretty = LOG_FORMAT === 'pretty' || (LOG_FORMAT === 'auto' && process.stdout.isTTY);
-  return pino({ level: LOG_LEVEL, base: { part: 'producer' } }, isPretty ? forPeople() : forMachines());
+export function createLogger(config: ProducerConfig): Logger {
+  const options = { level: config.LOG_LEVEL, base: { part: 'producer' } };
+  return pino(options, isForPeople(config) ? forPeople() : forMachines());
+}
+
+function isForPeople({ LOG_FORMAT }: ProducerConfig): boolean {
+  return LOG_FORMAT === 'pretty' || (LOG_FORMAT === 'auto' && process.stdout.isTTY);
+}
+
+/** Whether a request that went well has a line too. */
+export function logsAllRequests(config: ProducerConfig): boolean {
+  return config.LOG_REQUESTS === 'all' || (config.LOG_REQUESTS === 'auto' && isForPeople(config));
 }
 
 function forMachines(): DestinationStream {
@@ -27,22 +36,28 @@ function forPeople(): DestinationStream {
   });
 }
 
-/**
- * Gives each request an id (nginx's, or a new one) and logs one line when it is answered; of probes that go well only
- * at the level debug. While `isDraining`, answers close their connection, which would hold up the closing of the server
- * (RFC 9112, 9.6).
- */
-export function logRequests(log: Logger, isDraining: () => boolean): MiddlewareHandler<RequestVariables> {
+export interface RequestLogDeps {
+  log: Logger;
+  /** Whether requests that went well have a line at the level info, too; else at debug. */
+  logsAll: boolean;
+  /** While it is true, answers close their connection, which would hold up the closing of the server (RFC 9112, 9.6). */
+  isDraining: () => boolean;
+}
+
+/** Gives each request an id (nginx's, or a new one) and logs a line when it is answered; of probes only failed ones. */
+export function logRequests({ log, logsAll, isDraining }: RequestLogDeps): MiddlewareHandler<RequestVariables> {
   return async (c, next) => {
     const startedAt = performance.now();
     const requestId = acceptRequestId(c.req.header('x-request-id'));
     c.set('requestId', requestId);
     await next();
-    const { method, path } = c.req;
-    const ms = Math.round((performance.now() - startedAt) * 10) / 10;
     const { status } = c.res;
-    const isProbe = status === 200 && (path === '/livez' || path === '/readyz');
-    log[isProbe ? 'debug' : 'info']({ requestId, method, path, status, ms });
+    const { method, path } = c.req;
+    const isUsual = status < 400 && (!logsAll || path === '/livez' || path === '/readyz');
+    if (!isUsual || log.isLevelEnabled('debug')) {
+      const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+      log[isUsual ? 'debug' : 'info']({ requestId, method, path, status, ms });
+    }
     if (isDraining()) c.header('Connection', 'close');
   };
 }

@@ -25,6 +25,7 @@ export function startTestApp(
     countEvents: () => countEvents(db),
     findEvent: (id) => findEvent(db, id),
     isDraining: () => false,
+    logsAll: true,
     log: createLogger(readProducerConfig({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' })),
     ...replaced,
   });
