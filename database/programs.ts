@@ -31,6 +31,7 @@ const DEBIAN_PACKAGES = {
   mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
   nginx: ['nginx'],
   chromium: ['chromium'],
+  wrk: ['wrk'],
 };
 
 /**

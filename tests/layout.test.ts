@@ -39,6 +39,10 @@ test('the database folder depends on nobody', () => {
   }
 });
 
+test('the product knows neither its tests nor its benchmark', () => {
+  expect(files.filter((file) => foldersOf(file).some((folder) => ['tests', 'bench'].includes(folder)))).toEqual([]);
+});
+
 test.each([
   ['mysql2', /^mysql2/, ['database/connect.ts']],
   ['p-retry', /^p-retry$/, ['consumer/word-service.ts']],

@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+
+export interface BenchArguments {
+  help: boolean;
+  /** Names of scenarios, in capitals; empty: all. */
+  only: string[];
+  quick: boolean;
+  peers: boolean;
+  /** How long B13 lasts. */
+  steadySeconds: number;
+  /** What the files of the results are called; undefined: after the server, or `trial` if not everything runs in full. */
+  name: string | undefined;
+}
+
+const STEADY_SECONDS = 300;
+const QUICK_STEADY_SECONDS = 30;
+
+/** Throws a sentence for whatever cannot be used. */
+export function parseArguments(args: string[], known: readonly string[]): BenchArguments {
+  const { values } = parseArgs({
+    args,
+    options: {
+      help: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      quick: { type: 'boolean', default: false },
+      peers: { type: 'boolean', default: false },
+      'steady-seconds': { type: 'string' },
+      name: { type: 'string' },
+    },
+  });
+  const only = values.only.split(',').flatMap((name) => name.trim().toUpperCase() || []);
+  const unknown = only.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are ${known.join(', ')}`);
+  const steady = values['steady-seconds'] ?? String(values.quick ? QUICK_STEADY_SECONDS : STEADY_SECONDS);
+  if (!/^[1-9][0-9]{1,5}$/.test(steady)) throw new Error(`--steady-seconds ${steady}: expected 10 to 999999`);
+  if (values.name !== undefined && !/^[\w.-]+$/.test(values.name)) {
+    throw new Error(`--name ${values.name}: expected letters, digits, _ . -`);
+  }
+  return {
+    help: values.help,
+    only,
+    quick: values.quick,
+    peers: values.peers,
+    steadySeconds: Number(steady),
+    name: values.name,
+  };
+}
+
+export const HELP = `Usage: npm run bench -- [options]
+
+Measures the system on a private server, with real processes, and holds each figure against its bar.
+See bench/README.md.
+
+  --only B1,B5          Only these scenarios
+  --quick               Short, for trying: the figures mean little
+  --steady-seconds N    How long B13 lasts; default ${STEADY_SECONDS}
+  --name NAME           Writes bench/results/NAME.json and NAME-*.svg; default: the server's name and version, or
+                        trial unless everything runs at full length
+  --peers               Other queues on the same work as well; see bench/peers/
+  --help                This text
+`;

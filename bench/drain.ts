@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
+import type { Database } from '../database/connect.ts';
+import { createEvents, type NewEvent } from '../database/events.ts';
+import type { BenchProcess } from './bench-process.ts';
+
+const CREATE_BATCH = 10_000;
+const LOOK_EVERY_MS = 20;
+
+/** A statement that is under way when its consumer is frozen must not be given up when it goes on. */
+export const FROZEN_FOR_LONG = { DATABASE_TIMEOUT_MS: '600000' };
+
+/**
+ * How many events per second these consumers fill: they stand still while so many are created, and then go on, warm and
+ * connected. From then until the last is filled, by the database's clock. Afterwards they stand still again.
+ */
+export async function drain(db: Database, events: number, consumers: readonly BenchProcess[]): Promise<number> {
+  const before = await newestId(db);
+  for (let left = events; left > 0; left -= CREATE_BATCH) {
+    await createEvents(
+      db,
+      Array.from({ length: Math.min(left, CREATE_BATCH) }, (): NewEvent => ({})),
+    );
+  }
+  const { rows } = await sql<{ now: string }>`SELECT CAST(NOW(3) AS CHAR) AS now`.execute(db);
+  for (const consumer of consumers) consumer.thaw();
+  while (await isOpen(db, before)) await sleep(LOOK_EVERY_MS);
+  for (const consumer of consumers) consumer.freeze();
+  return events / (await secondsToLastFill(db, before, rows[0]!.now));
+}
+
+async function newestId(db: Database): Promise<number> {
+  return (await db.selectFrom('DBStatus').select('id').executeTakeFirstOrThrow()).id;
+}
+
+/** From the newest on, for that is filled last: the rest of the table is read only when nearly all is filled. */
+async function isOpen(db: Database, after: number): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT id FROM Events FORCE INDEX (PRIMARY) WHERE id > ${after} AND open = 1
+    ORDER BY id DESC LIMIT 1`.execute(db);
+  return rows.length > 0;
+}
+
+async function secondsToLastFill(db: Database, after: number, since: string): Promise<number> {
+  const { rows } = await sql<{ seconds: string }>`
+    SELECT TIMESTAMPDIFF(MICROSECOND, ${since}, MAX(filled_at)) / 1000000 AS seconds
+    FROM Events WHERE id > ${after}`.execute(db);
+  return Number(rows[0]!.seconds);
+}

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { scenarios } from './scenarios.ts';
+
+const names = scenarios.flatMap((scenario) => scenario.names);
+
+test('every scenario is there once, and README.md has a line for it', () => {
+  const all = Array.from({ length: 13 }, (_, index) => `B${index + 1}`);
+  expect(names.toSorted((a, b) => all.indexOf(a) - all.indexOf(b))).toEqual(all);
+  const readme = readFileSync('bench/README.md', 'utf8');
+  expect(all.filter((name) => !readme.includes(`| ${name} |`))).toEqual([]);
+});
+
+test('a full run takes less than ten minutes', () => {
+  const seconds = scenarios.reduce((sum, scenario) => sum + scenario.seconds, 0);
+  expect(seconds).toBeGreaterThan(360); // B13 and B11 alone
+  expect(seconds).toBeLessThan(600);
+});

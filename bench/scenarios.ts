@@ -1,0 +1,27 @@
+import type { Scenario } from './scenario.ts';
+import { claimTime } from './scenarios/claim-time.ts';
+import { createAsync } from './scenarios/create-async.ts';
+import { createSyncBusy } from './scenarios/create-sync-busy.ts';
+import { createSyncLatency } from './scenarios/create-sync-latency.ts';
+import { drainManyConsumers } from './scenarios/drain-many-consumers.ts';
+import { drainOneConsumer } from './scenarios/drain-one-consumer.ts';
+import { groupCommit } from './scenarios/group-commit.ts';
+import { heldRequests } from './scenarios/held-requests.ts';
+import { idle } from './scenarios/idle.ts';
+import { steadyState } from './scenarios/steady-state.ts';
+import { throughNginx } from './scenarios/through-nginx.ts';
+
+/** In the order in which they run. */
+export const scenarios: readonly Scenario[] = [
+  createAsync,
+  groupCommit,
+  throughNginx,
+  drainOneConsumer,
+  drainManyConsumers,
+  claimTime,
+  createSyncLatency,
+  createSyncBusy,
+  heldRequests,
+  idle,
+  steadyState,
+];

@@ -1,0 +1,37 @@
+import { postAtConstantRate } from '../load/constant-rate.ts';
+import { residentMegabytes } from '../process-usage.ts';
+import type { Scenario } from '../scenario.ts';
+import { startWholeSystem } from '../whole-system.ts';
+
+const RATE = 2_000;
+
+/** B9 and B12: the same with a hundred times as many callers; and how much memory the system holds after that. */
+export const createSyncBusy: Scenario = {
+  names: ['B9', 'B12'],
+  what: `create-sync at ${RATE} requests/s, and the memory of the whole system after it`,
+  seconds: 18,
+  async run(stage) {
+    const { pick, rounds, say, signal } = stage;
+    const { front, pids } = await startWholeSystem(stage);
+    const windowSeconds = pick(4, 1);
+    const seconds = windowSeconds * rounds;
+    say(`${seconds} s of ${RATE} requests/s, after 3 s to warm up`);
+    const load = { rate: RATE, seconds, warmUpSeconds: 3, windowSeconds };
+    const { sent, failed, windows } = await postAtConstantRate({ ...load, url: `${front.url}/create-sync` }, signal);
+    const what = `create-sync at ${RATE}/s`;
+    return {
+      rows: [
+        { scenario: 'B9', what: `${what}, p50`, unit: 'ms', ours: windows.map(({ p50 }) => p50) },
+        { scenario: 'B9', what: `${what}, p99`, unit: 'ms', ours: windows.map(({ p99 }) => p99), bar: { atMost: 400 } },
+        { scenario: 'B9', what: `${what}, not answered`, unit: `of ${sent}`, ours: [failed], bar: { atMost: 0 } },
+        {
+          scenario: 'B12',
+          what: 'memory of the whole system after it',
+          unit: 'MB',
+          ours: [residentMegabytes(pids)],
+          bar: { atMost: 450 },
+        },
+      ],
+    };
+  },
+};

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../../database/connect.ts';
+import { countEvents } from '../../database/events.ts';
+import { postAtConstantRate } from '../load/constant-rate.ts';
+import { allowOpenFiles } from '../open-files.ts';
+import { residentMegabytes, startCpuClock } from '../process-usage.ts';
+import type { Row, Scenario } from '../scenario.ts';
+import { startQueryClock } from '../server-counters.ts';
+import type { Stage } from '../stage.ts';
+
+const LEVELS = [
+  { callers: 1_000, cpuPercent: 20 },
+  { callers: 10_000, cpuPercent: 60 },
+];
+const RATE = 2_500;
+const CONSUMERS = 2;
+
+/** B10: what it costs one producer to hold callers that wait, and how soon they all have their answer in the end. */
+export const heldRequests: Scenario = {
+  names: ['B10'],
+  what: '1,000 and 10,000 held create-sync with no consumer; then two are started',
+  seconds: 28,
+  async run(stage) {
+    await allowOpenFiles(12_000);
+    await stage.startWordService();
+    const rows: Row[] = [];
+    for (const level of LEVELS) rows.push(...(await hold(stage, level)));
+    return { rows };
+  },
+};
+
+async function hold(stage: Stage, { callers, cpuPercent }: (typeof LEVELS)[number]): Promise<Row[]> {
+  const { database, startProducer, startConsumer, pick, say, signal } = stage;
+  const { db } = await database();
+  const producer = await startProducer();
+  const before = await countEvents(db);
+  say(`${callers.toLocaleString('en-US')} callers come and wait`);
+  const load = { rate: RATE, seconds: callers / RATE, warmUpSeconds: 0, windowSeconds: 3_600 };
+  const answered = postAtConstantRate({ ...load, url: `${producer.url}/create-sync` }, signal);
+  const failed = answered.then(() => Promise.reject(new Error('they did not wait')));
+  await Promise.race([failed, untilCreated(db, before + callers, signal)]);
+
+  say('what holding them costs');
+  const queries = await startQueryClock(db);
+  const cpu = startCpuClock(producer.pid);
+  await Promise.race([failed, sleep(pick(6, 2) * 1_000, undefined, { signal })]);
+  const usage = { queries: await queries(), cpu: cpu(), memory: residentMegabytes([producer.pid]) };
+
+  say(`${CONSUMERS} consumers start`);
+  const startedAt = Date.now();
+  const consumers = await Promise.all(Array.from({ length: CONSUMERS }, () => startConsumer()));
+  failed.catch(() => {});
+  const result = await answered;
+  if (result.failed > 0) throw new Error(`${result.failed} of ${callers} held requests failed`);
+  await Promise.all([...consumers, producer].map((running) => running.stop()));
+  const row = (what: string, unit: string, value: number, atMost: number) => ({
+    scenario: 'B10',
+    what: `${callers.toLocaleString('en-US')} held: ${what}`,
+    unit,
+    ours: [value],
+    bar: { atMost },
+  });
+  return [
+    row('queries', '/s', usage.queries, 12),
+    row('processor', '% of a core', usage.cpu, cpuPercent),
+    row('memory', 'MB', usage.memory, 250),
+    row('start of consumers to last answer', 's', (result.lastAnswerAt - startedAt) / 1_000, 2),
+  ];
+}
+
+async function untilCreated(db: Database, events: number, signal: AbortSignal): Promise<void> {
+  while ((await countEvents(db)) < events) await sleep(50, undefined, { signal });
+}

@@ -1,0 +1,146 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { sql } from 'kysely';
+import { connectDatabase, type Database } from '../database/connect.ts';
+import { loadSchema } from '../database/load-schema.ts';
+import type { LocalServer } from '../database/local-server.ts';
+import { findProgram } from '../database/programs.ts';
+import { layOutNginx } from '../start/nginx.ts';
+import { freePort } from '../tests/free-port.ts';
+import { type BenchProcess, type BenchProcessOptions, startBenchProcess } from './bench-process.ts';
+
+export interface StageOptions {
+  server: Pick<LocalServer, 'url'>;
+  /** Of this stage alone; made when missing. */
+  directory: string;
+  databaseName: string;
+  quick: boolean;
+  steadySeconds: number;
+  say: (line: string) => void;
+}
+
+interface BenchDatabase {
+  db: Database;
+  url: string;
+}
+
+/** A process that answers HTTP. */
+export interface BenchServer extends BenchProcess {
+  port: number;
+  url: string;
+}
+
+type Environment = Record<string, string>;
+
+/** Where a scenario plays: an empty database, and whatever processes it starts, until it is over. */
+export interface Stage extends AsyncDisposable {
+  quick: boolean;
+  steadySeconds: number;
+  /** How often each side of a ratio is measured. */
+  rounds: number;
+  /** Aborted when the scenario is over, for whatever reason. */
+  signal: AbortSignal;
+  /** Tells what is being done. */
+  say: (line: string) => void;
+  /** What a full run takes, or what a quick one does. */
+  pick: (full: number, quick: number) => number;
+  /** With the schema. Without a name it is the one that the processes below use; with one, a further one. */
+  database: (name?: string) => Promise<BenchDatabase>;
+  startProducer: (env?: Environment) => Promise<BenchServer>;
+  startConsumer: (env?: Environment) => Promise<BenchProcess>;
+  startWordService: () => Promise<BenchServer>;
+  startNginx: (upstream: readonly BenchServer[]) => Promise<BenchServer>;
+  /** One of the servers in baselines/. */
+  startBaseline: (name: 'bare-server' | 'one-by-one-producer') => Promise<BenchServer>;
+}
+
+export function createStage(options: StageOptions): Stage {
+  const { server, directory, databaseName, quick } = options;
+  const processes: BenchProcess[] = [];
+  const over = new AbortController();
+  const databases = new Map<string, Promise<BenchDatabase>>();
+  let wordServiceUrl = '';
+  mkdirSync(directory, { recursive: true });
+
+  const database = (suffix = '') => {
+    const name = databaseName + suffix;
+    const known = databases.get(name) ?? createDatabase(server, name);
+    databases.set(name, known);
+    return known;
+  };
+
+  async function start(part: Pick<BenchProcessOptions, 'name' | 'command' | 'args' | 'env' | 'readyUrl'>) {
+    const started = await startBenchProcess({ ...part, name: `${part.name}-${processes.length + 1}`, directory });
+    processes.push(started);
+    return started;
+  }
+
+  async function startNode(main: string, env: Environment, readyUrl?: string) {
+    return start({
+      name: main.replaceAll('/', '-').replace('.ts', ''),
+      command: process.execPath,
+      args: [fileURLToPath(new URL(`../${main}`, import.meta.url))],
+      env: { DATABASE_URL: (await database()).url, LOG_FORMAT: 'json', ...env },
+      ...(readyUrl ? { readyUrl } : {}),
+    });
+  }
+
+  async function startNodeServer(main: string, readyPath: string, env: Environment, portVariable = 'PORT') {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const started = await startNode(main, { ...env, [portVariable]: String(port) }, url + readyPath);
+    return { ...started, port, url };
+  }
+
+  return {
+    quick,
+    steadySeconds: options.steadySeconds,
+    rounds: 3,
+    signal: over.signal,
+    say: options.say,
+    pick: (full, short) => (quick ? short : full),
+    database,
+    startProducer: (env = {}) => startNodeServer('producer/main.ts', '/readyz', env),
+    startConsumer: (env = {}) => startNode('consumer/main.ts', { WORD_SERVICE_URL: wordServiceUrl, ...env }),
+    async startWordService() {
+      const service = await startNodeServer('word-service/main.ts', '/livez', {}, 'WORD_SERVICE_PORT');
+      wordServiceUrl = `${service.url}/api`;
+      return service;
+    },
+    async startNginx(upstream) {
+      const port = await freePort();
+      const url = `http://127.0.0.1:${port}`;
+      const ports = upstream.map((producer) => producer.port);
+      const args = layOutNginx(join(directory, `nginx-${port}`), port, ports);
+      const nginx = { name: 'nginx', command: findProgram('nginx')!, args, env: {}, readyUrl: `${url}/livez` };
+      return { ...(await start(nginx)), port, url };
+    },
+    startBaseline: (name) => startNodeServer(`bench/baselines/${name}.ts`, '/livez', {}),
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await Promise.all(processes.map((running) => running.stop()));
+      const created = [...databases.keys()];
+      for (const { db } of await Promise.all(databases.values())) await db.destroy();
+      await dropDatabases(server, created);
+    },
+  };
+}
+
+async function createDatabase(server: StageOptions['server'], name: string): Promise<BenchDatabase> {
+  const admin = connectDatabase({ url: server.url('mysql'), poolSize: 1 });
+  await sql.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`).execute(admin);
+  await admin.destroy();
+  const url = server.url(name);
+  // Preparing a million rows takes long; no other statement of ours does.
+  const db = connectDatabase({ url, statementTimeoutMs: 120_000 });
+  await loadSchema(db);
+  return { db, url };
+}
+
+/** The next scenario starts with an empty server: no rows to purge, no pages to write. */
+async function dropDatabases(server: StageOptions['server'], names: string[]): Promise<void> {
+  const admin = connectDatabase({ url: server.url('mysql'), poolSize: 1, statementTimeoutMs: 60_000 });
+  for (const name of names) await sql.raw(`DROP DATABASE ${name}`).execute(admin);
+  await admin.destroy();
+}

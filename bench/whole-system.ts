@@ -1,0 +1,22 @@
+import type { BenchProcess } from './bench-process.ts';
+import type { BenchServer, Stage } from './stage.ts';
+
+export interface WholeSystem {
+  /** nginx. */
+  front: BenchServer;
+  producers: BenchServer[];
+  consumers: BenchProcess[];
+  /** All of our processes; not MySQL. */
+  pids: number[];
+}
+
+/** What `npm start` runs: two producers behind nginx, two consumers, the word service. It has filled an event. */
+export async function startWholeSystem(stage: Stage, env: Record<string, string> = {}): Promise<WholeSystem> {
+  const words = await stage.startWordService();
+  const producers = [await stage.startProducer(env), await stage.startProducer(env)];
+  const front = await stage.startNginx(producers);
+  const consumers = [await stage.startConsumer(env), await stage.startConsumer(env)];
+  const answer = await fetch(`${front.url}/create-sync`, { method: 'POST' });
+  if (answer.status !== 201) throw new Error(`the first create-sync was answered ${answer.status}`);
+  return { front, producers, consumers, pids: [words, front, ...producers, ...consumers].map(({ pid }) => pid) };
+}
