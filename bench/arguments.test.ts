@@ -10,6 +10,7 @@ test('without arguments everything runs, and B13 for its five minutes', () => {
     quick: false,
     peers: false,
     steadySeconds: 300,
+    profiles: undefined,
     name: undefined,
   });
 });

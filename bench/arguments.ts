@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 export interface BenchArguments {
@@ -8,6 +9,8 @@ export interface BenchArguments {
   peers: boolean;
   /** How long B13 lasts. */
   steadySeconds: number;
+  /** Where the producers and consumers leave a processor profile each; relative to the working directory. */
+  profiles: string | undefined;
   /** What the files of the results are called; undefined: after the server, or `trial` if not everything runs in full. */
   name: string | undefined;
 }
@@ -25,6 +28,7 @@ export function parseArguments(args: string[], known: readonly string[]): BenchA
       quick: { type: 'boolean', default: false },
       peers: { type: 'boolean', default: false },
       'steady-seconds': { type: 'string' },
+      profiles: { type: 'string' },
       name: { type: 'string' },
     },
   });
@@ -42,6 +46,7 @@ export function parseArguments(args: string[], known: readonly string[]): BenchA
     quick: values.quick,
     peers: values.peers,
     steadySeconds: Number(steady),
+    profiles: values.profiles && resolve(values.profiles),
     name: values.name,
   };
 }
@@ -56,6 +61,7 @@ See bench/README.md.
   --steady-seconds N    How long B13 lasts; default ${STEADY_SECONDS}
   --name NAME           Writes bench/results/NAME.json and NAME-*.svg; default: the server's name and version, or
                         trial unless everything runs at full length
+  --profiles FOLDER     Every Node process of ours leaves a processor profile (.cpuprofile) there
   --peers               Other queues on the same work as well; see bench/peers/
   --help                This text
 `;

@@ -4,8 +4,12 @@ import type { Database } from '../database/connect.ts';
 import { createEvents, type NewEvent } from '../database/events.ts';
 import type { BenchProcess } from './bench-process.ts';
 
+/** Enough to compile what is run often, before the first round counts. */
+export const WARM_UP_EVENTS = 10_000;
+
 const CREATE_BATCH = 10_000;
 const LOOK_EVERY_MS = 20;
+const LIMIT_MS = 120_000;
 
 /** A statement that is under way when its consumer is frozen must not be given up when it goes on. */
 export const FROZEN_FOR_LONG = { DATABASE_TIMEOUT_MS: '600000' };
@@ -24,7 +28,11 @@ export async function drain(db: Database, events: number, consumers: readonly Be
   }
   const { rows } = await sql<{ now: string }>`SELECT CAST(NOW(3) AS CHAR) AS now`.execute(db);
   for (const consumer of consumers) consumer.thaw();
-  while (await isOpen(db, before)) await sleep(LOOK_EVERY_MS);
+  const giveUpAt = performance.now() + LIMIT_MS;
+  while (await isOpen(db, before)) {
+    if (performance.now() > giveUpAt) throw new Error(`${events} events were not filled within ${LIMIT_MS / 1_000} s`);
+    await sleep(LOOK_EVERY_MS);
+  }
   for (const consumer of consumers) consumer.freeze();
   return events / (await secondsToLastFill(db, before, rows[0]!.now));
 }

@@ -3,7 +3,7 @@
  * the first round each side runs once for nothing, so that none pays for being the first.
  */
 export async function interleave<Names extends string>(
-  sides: Record<Names, () => Promise<number>>,
+  sides: Record<Names, (isWarmUp: boolean) => Promise<number>>,
   rounds: number,
   say: (line: string) => void,
 ): Promise<Record<Names, number[]>> {
@@ -12,7 +12,7 @@ export async function interleave<Names extends string>(
   for (let round = 0; round <= rounds; round++) {
     for (const name of names) {
       say(`${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}: ${name}`);
-      const value = await sides[name]();
+      const value = await sides[name](round === 0);
       if (round > 0) values[name].push(value);
     }
   }

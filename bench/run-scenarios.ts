@@ -16,7 +16,7 @@ import { judge } from './verdict.ts';
  */
 export async function runScenarios(
   scenarios: readonly Scenario[],
-  { quick, steadySeconds }: Pick<BenchArguments, 'quick' | 'steadySeconds'>,
+  { quick, steadySeconds, profiles }: Pick<BenchArguments, 'quick' | 'steadySeconds' | 'profiles'>,
   directory: string,
   say: (line: string) => void,
   signal: AbortSignal,
@@ -42,6 +42,7 @@ export async function runScenarios(
         databaseName: `bench_${key.replace('-', '_')}`,
         quick,
         steadySeconds,
+        profiles,
         say: progress.begin(scenario),
       });
       try {

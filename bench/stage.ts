@@ -17,6 +17,8 @@ export interface StageOptions {
   databaseName: string;
   quick: boolean;
   steadySeconds: number;
+  /** Where each Node process leaves a processor profile. */
+  profiles: string | undefined;
   say: (line: string) => void;
 }
 
@@ -56,8 +58,9 @@ export interface Stage extends AsyncDisposable {
 }
 
 export function createStage(options: StageOptions): Stage {
-  const { server, directory, databaseName, quick } = options;
+  const { server, directory, databaseName, quick, profiles } = options;
   const processes: BenchProcess[] = [];
+  const profiling: Environment = profiles ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` } : {};
   const over = new AbortController();
   const databases = new Map<string, Promise<BenchDatabase>>();
   let wordServiceUrl = '';
@@ -81,7 +84,7 @@ export function createStage(options: StageOptions): Stage {
       name: main.replaceAll('/', '-').replace('.ts', ''),
       command: process.execPath,
       args: [fileURLToPath(new URL(`../${main}`, import.meta.url))],
-      env: { DATABASE_URL: (await database()).url, LOG_FORMAT: 'json', ...env },
+      env: { DATABASE_URL: (await database()).url, LOG_FORMAT: 'json', ...profiling, ...env },
       ...(readyUrl ? { readyUrl } : {}),
     });
   }

@@ -6,8 +6,7 @@ export interface WholeSystem {
   front: BenchServer;
   producers: BenchServer[];
   consumers: BenchProcess[];
-  /** All of our processes; not MySQL. */
-  pids: number[];
+  words: BenchServer;
 }
 
 /** What `npm start` runs: two producers behind nginx, two consumers, the word service. It has filled an event. */
@@ -18,5 +17,10 @@ export async function startWholeSystem(stage: Stage, env: Record<string, string>
   const consumers = [await stage.startConsumer(env), await stage.startConsumer(env)];
   const answer = await fetch(`${front.url}/create-sync`, { method: 'POST' });
   if (answer.status !== 201) throw new Error(`the first create-sync was answered ${answer.status}`);
-  return { front, producers, consumers, pids: [words, front, ...producers, ...consumers].map(({ pid }) => pid) };
+  return { front, producers, consumers, words };
+}
+
+/** All of our processes; not MySQL. */
+export function processesOf({ front, producers, consumers, words }: WholeSystem): number[] {
+  return [front, words, ...producers, ...consumers].map(({ pid }) => pid);
 }

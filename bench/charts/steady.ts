@@ -18,7 +18,7 @@ export function steadyChart({ series }: Pick<Results, 'series'>): Chart | undefi
       type: 'value' as const,
       gridIndex: n,
       min: 0,
-      max: Math.ceil(last / 10) * 10,
+      max: Math.max(10, Math.round(last / 10) * 10),
       axisLabel: { show: n === series.length - 1, color: COLOURS.faint },
       splitLine: { lineStyle: { color: COLOURS.grid } },
       axisLine: { lineStyle: { color: COLOURS.border } },

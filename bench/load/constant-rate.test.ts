@@ -11,7 +11,7 @@ async function startServer(answerAfterMs: (requests: number) => number, status =
   const server: Server = createServer((_, response) => {
     void sleep(answerAfterMs(++requests)).then(() => response.writeHead(status).end());
   });
-  onTestFinished(() => void server.closeAllConnections());
+  onTestFinished(() => server.closeAllConnections());
   onTestFinished(() => void server.close());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

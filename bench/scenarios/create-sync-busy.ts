@@ -1,7 +1,8 @@
+import type { BenchProcess } from '../bench-process.ts';
 import { postAtConstantRate } from '../load/constant-rate.ts';
 import { residentMegabytes } from '../process-usage.ts';
-import type { Scenario } from '../scenario.ts';
-import { startWholeSystem } from '../whole-system.ts';
+import type { Row, Scenario } from '../scenario.ts';
+import { processesOf, startWholeSystem } from '../whole-system.ts';
 
 const RATE = 2_000;
 
@@ -12,7 +13,8 @@ export const createSyncBusy: Scenario = {
   seconds: 18,
   async run(stage) {
     const { pick, rounds, say, signal } = stage;
-    const { front, pids } = await startWholeSystem(stage);
+    const system = await startWholeSystem(stage);
+    const { front, producers, consumers, words } = system;
     const windowSeconds = pick(4, 1);
     const seconds = windowSeconds * rounds;
     say(`${seconds} s of ${RATE} requests/s, after 3 s to warm up`);
@@ -28,10 +30,19 @@ export const createSyncBusy: Scenario = {
           scenario: 'B12',
           what: 'memory of the whole system after it',
           unit: 'MB',
-          ours: [residentMegabytes(pids)],
+          ours: [residentMegabytes(processesOf(system))],
           bar: { atMost: 450 },
         },
+        memory('each producer', producers),
+        memory('each consumer', consumers),
+        memory('nginx', [front]),
+        memory('word service', [words]),
       ],
     };
   },
 };
+
+function memory(what: string, processes: readonly BenchProcess[]): Row {
+  const ours = processes.map(({ pid }) => residentMegabytes([pid]));
+  return { scenario: 'B12', what: `of it: ${what}`, unit: 'MB', ours };
+}

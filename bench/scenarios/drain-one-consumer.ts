@@ -1,4 +1,4 @@
-import { drain, FROZEN_FOR_LONG } from '../drain.ts';
+import { drain, FROZEN_FOR_LONG, WARM_UP_EVENTS } from '../drain.ts';
 import { interleave } from '../interleave.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts';
 export const drainOneConsumer: Scenario = {
   names: ['B5'],
   what: 'drain of 200,000 by one consumer, against claiming and filling one by one',
-  seconds: 34,
+  seconds: 30,
   async run({ database, startWordService, startConsumer, rounds, pick, say }) {
     const { db } = await database();
     await startWordService();
@@ -14,15 +14,10 @@ export const drainOneConsumer: Scenario = {
     ours.freeze();
     const single = await startConsumer({ ...FROZEN_FOR_LONG, CONSUMER_BATCH: '1', CONSUMER_CONCURRENCY: '1' });
     single.freeze();
-    let warm = false;
     const measured = await interleave(
       {
-        'one by one': () => drain(db, pick(1_000, 200), [single]),
-        batches: () => {
-          const events = warm ? pick(200_000, 20_000) : 20_000;
-          warm = true;
-          return drain(db, events, [ours]);
-        },
+        'one by one': (isWarmUp) => drain(db, isWarmUp ? 200 : pick(1_000, 200), [single]),
+        batches: (isWarmUp) => drain(db, isWarmUp ? WARM_UP_EVENTS : pick(200_000, 20_000), [ours]),
       },
       rounds,
       say,

@@ -8,7 +8,7 @@ import { startWholeSystem } from '../whole-system.ts';
 export const idle: Scenario = {
   names: ['B11'],
   what: 'the whole system idle for 60 s',
-  seconds: 64,
+  seconds: 63,
   async run(stage) {
     const { database, pick, say, signal } = stage;
     const { consumers } = await startWholeSystem(stage);

@@ -5,7 +5,7 @@ import { type LoadResult, postAtConstantRate } from '../load/constant-rate.ts';
 import { residentMegabytes } from '../process-usage.ts';
 import type { Scenario, Series } from '../scenario.ts';
 import { median } from '../verdict.ts';
-import { startWholeSystem } from '../whole-system.ts';
+import { processesOf, startWholeSystem } from '../whole-system.ts';
 
 const SHARE = 0.7;
 const WARM_UP_SECONDS = 10;
@@ -20,19 +20,19 @@ interface Sample {
 export const steadyState: Scenario = {
   names: ['B13'],
   what: `creates and fills at once at ${SHARE * 100} % of capacity`,
-  seconds: 310,
+  seconds: 313,
   async run(stage) {
     const { database, steadySeconds, pick, say, signal } = stage;
-    const { front, pids } = await startWholeSystem(stage);
+    const system = await startWholeSystem(stage);
     const { db } = await database();
-    const url = `${front.url}/create-async`;
+    const url = `${system.front.url}/create-async`;
     say('capacity: as many creates as 64 callers can make, while consumers fill');
     const capacity = await measureCapacity(db, url, pick(6, 3), signal);
     const rate = Math.floor(SHARE * capacity);
 
     say(`${steadySeconds} s of ${rate.toLocaleString('en-US')} creates/s, ${SHARE * 100} % of what was reached`);
     const over = new AbortController();
-    const sampling = sample(db, pids, over.signal);
+    const sampling = sample(db, processesOf(system), over.signal);
     const windowSeconds = Math.max(1, Math.round(steadySeconds / 30));
     const seconds = steadySeconds - WARM_UP_SECONDS;
     const load = { url, rate, seconds, warmUpSeconds: WARM_UP_SECONDS, windowSeconds };
