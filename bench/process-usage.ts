@@ -13,12 +13,18 @@ function cpuSeconds(pid: number): number {
 
 /** Resident memory of these processes and their children, in MB of 10^6 bytes. Shared pages count once for each. */
 export function residentMegabytes(pids: readonly number[]): number {
-  const kilobytes = pids.flatMap((pid) => [pid, ...childrenOf(pid)]).map(residentKilobytes);
-  return (kilobytes.reduce((sum, value) => sum + value, 0) * 1_024) / 1e6;
+  return sumMegabytes(pids, 'status', /^VmRSS:\s+(\d+) kB/m);
 }
 
-function residentKilobytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+/** The same, but a page that several processes share (Node's own program, above all) is divided among them. */
+export function proportionalMegabytes(pids: readonly number[]): number {
+  return sumMegabytes(pids, 'smaps_rollup', /^Pss:\s+(\d+) kB/m);
+}
+
+function sumMegabytes(pids: readonly number[], file: 'status' | 'smaps_rollup', kilobytes: RegExp): number {
+  const all = pids.flatMap((pid) => [pid, ...childrenOf(pid)]);
+  const values = all.map((pid) => Number(kilobytes.exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))?.[1] ?? 0));
+  return (values.reduce((sum, value) => sum + value, 0) * 1_024) / 1e6;
 }
 
 /** nginx has workers; nothing else of ours has children. */

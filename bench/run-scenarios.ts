@@ -5,10 +5,12 @@ import { freePort } from '../tests/free-port.ts';
 import type { BenchArguments } from './arguments.ts';
 import { createProgress } from './progress.ts';
 import { describeMachine, type Results } from './results.ts';
-import type { Outcome, Row, Scenario, Series } from './scenario.ts';
+import type { Outcome, Scenario } from './scenario.ts';
 import { durabilitySettings, serverName } from './server-counters.ts';
-import { createStage } from './stage.ts';
+import { createStage, type StageOptions } from './stage.ts';
 import { judge } from './verdict.ts';
+
+type RunOptions = Pick<BenchArguments, 'quick' | 'steadySeconds' | 'profiles'>;
 
 /**
  * Runs one scenario after the other on a private server in `directory`. One that fails is noted, and the others go on.
@@ -16,7 +18,7 @@ import { judge } from './verdict.ts';
  */
 export async function runScenarios(
   scenarios: readonly Scenario[],
-  { quick, steadySeconds, profiles }: Pick<BenchArguments, 'quick' | 'steadySeconds' | 'profiles'>,
+  options: RunOptions,
   directory: string,
   say: (line: string) => void,
   signal: AbortSignal,
@@ -25,51 +27,46 @@ export async function runScenarios(
   const server = await startLocalServer({ directory: join(directory, 'server'), port: await freePort(), say });
   try {
     const { name, settings } = await describeServer(server);
-    say(
-      `${name}, ${Object.entries(settings)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(' ')}`,
-    );
-    const progress = createProgress(scenarios, quick, say);
-    const rows: Row[] = [];
-    const series: Series[] = [];
-    const failures: Results['failures'] = {};
+    say([`${name}:`, ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)].join(' '));
+    const measured: Pick<Results, 'rows' | 'series' | 'failures'> = { rows: [], series: [], failures: {} };
+    const progress = createProgress(scenarios, options.quick, say);
     for (const scenario of scenarios) {
-      const key = scenario.names.join('-').toLowerCase();
-      await using stage = createStage({
-        server,
-        directory: join(directory, key),
-        databaseName: `bench_${key.replace('-', '_')}`,
-        quick,
-        steadySeconds,
-        profiles,
-        say: progress.begin(scenario),
-      });
+      const sayStep = progress.begin(scenario);
       try {
-        const outcome = await unlessAborted(scenario.run(stage), signal);
-        rows.push(...outcome.rows);
-        series.push(...(outcome.series ?? []));
+        const { rows, series = [] } = await play(scenario, { ...options, server, directory, say: sayStep }, signal);
+        measured.rows.push(...rows.map((row) => ({ ...row, verdict: judge(row) })));
+        measured.series.push(...series);
       } catch (error) {
         signal.throwIfAborted();
-        failures[scenario.names.join(', ')] = String(error);
-        stage.say(`FAILED: ${error instanceof Error ? error.stack : String(error)}`);
+        measured.failures[scenario.names.join(', ')] = String(error);
+        sayStep(`FAILED: ${error instanceof Error ? error.stack : String(error)}`);
       }
     }
     return {
       startedAt: startedAt.toISOString(),
       seconds: Math.round((Date.now() - startedAt.getTime()) / 1_000),
-      quick,
+      quick: options.quick,
       machine: describeMachine(),
       node: process.version,
       server: name,
       settings,
-      rows: rows.map((row) => ({ ...row, verdict: judge(row) })),
-      series,
-      failures,
+      ...measured,
     };
   } finally {
     await server.stop();
   }
+}
+
+/** On a stage of its own, which is cleared afterwards, however it ends. */
+async function play(
+  scenario: Scenario,
+  options: Omit<StageOptions, 'databaseName'>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const name = scenario.names.join('_').toLowerCase();
+  const directory = join(options.directory, name);
+  await using stage = createStage({ ...options, directory, databaseName: `bench_${name}` });
+  return await unlessAborted(scenario.run(stage), signal);
 }
 
 async function describeServer(server: LocalServer): Promise<{ name: string; settings: Record<string, number> }> {

@@ -26,8 +26,6 @@ export interface Series {
 export interface Outcome {
   rows: Row[];
   series?: Series[];
-  /** Sentences that a reader of the figures needs. */
-  notes?: string[];
 }
 
 export interface Scenario {

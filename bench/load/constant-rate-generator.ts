@@ -12,19 +12,28 @@ const MICROSECONDS = 1_000;
 
 const load = JSON.parse(process.argv[2]!) as ConstantRate;
 const { origin, pathname, search } = new URL(load.url);
-const pool = new Pool(origin, { headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 60_000 });
+// nginx closes an idle connection after 60 s. Ours go before, so that none closes while a request is on its way.
+const pool = new Pool(origin, { headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 30_000 });
 const all = newHistogram();
 const windows: RecordableHistogram[] = [];
 const startedAt = performance.now();
 const endMs = (load.warmUpSeconds + load.seconds) * 1_000;
 let sent = 0;
 let failed = 0;
+let firstFailure: string | undefined;
 let lastAnswerAt = 0;
 
 if (load.rate === 'full speed') await atFullSpeed();
 else await onSchedule(load.rate);
 await pool.close();
-const result: LoadResult = { sent, failed, all: latencies(all), windows: Array.from(windows, latencies), lastAnswerAt };
+const result: LoadResult = {
+  sent,
+  failed,
+  ...(firstFailure ? { firstFailure } : {}),
+  all: latencies(all),
+  windows: Array.from(windows, latencies),
+  lastAnswerAt,
+};
 process.stdout.write(JSON.stringify(result));
 
 /** Each at a random moment of its slot: else a rate that divides the server's ticks would always meet the same one. */
@@ -58,7 +67,8 @@ async function post(dueMs: number): Promise<void> {
     await body.dump();
     if (statusCode < 200 || statusCode > 299) throw new Error(`answered ${statusCode}`);
   } catch (error) {
-    if (failed++ === 0) console.error(error);
+    failed++;
+    firstFailure ??= String(error);
     return;
   }
   lastAnswerAt = Date.now();

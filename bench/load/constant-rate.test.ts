@@ -51,6 +51,7 @@ test('what is sent while warming up is not counted', async () => {
 });
 
 test('an answer other than 2xx counts as failed, and its latency as nothing', async () => {
-  const { sent, failed, all } = await post(await startServer(() => 0, 503), { seconds: 1 });
+  const { sent, failed, firstFailure, all } = await post(await startServer(() => 0, 503), { seconds: 1 });
+  expect(firstFailure).toBe('Error: answered 503');
   expect({ sent, failed, answered: all.answered }).toEqual({ sent: 50, failed: 50, answered: 0 });
 });

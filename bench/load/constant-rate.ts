@@ -27,6 +27,8 @@ export interface LoadResult {
   sent: number;
   /** Not answered at all, or not with 2xx. */
   failed: number;
+  /** Why the first of them failed. */
+  firstFailure?: string;
   all: Latencies;
   /** In order. A request belongs to the window in which it was due. */
   windows: Latencies[];

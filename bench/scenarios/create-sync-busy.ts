@@ -1,6 +1,6 @@
 import type { BenchProcess } from '../bench-process.ts';
 import { postAtConstantRate } from '../load/constant-rate.ts';
-import { residentMegabytes } from '../process-usage.ts';
+import { proportionalMegabytes, residentMegabytes } from '../process-usage.ts';
 import type { Row, Scenario } from '../scenario.ts';
 import { processesOf, startWholeSystem } from '../whole-system.ts';
 
@@ -19,7 +19,11 @@ export const createSyncBusy: Scenario = {
     const seconds = windowSeconds * rounds;
     say(`${seconds} s of ${RATE} requests/s, after 3 s to warm up`);
     const load = { rate: RATE, seconds, warmUpSeconds: 3, windowSeconds };
-    const { sent, failed, windows } = await postAtConstantRate({ ...load, url: `${front.url}/create-sync` }, signal);
+    const { sent, failed, firstFailure, windows } = await postAtConstantRate(
+      { ...load, url: `${front.url}/create-sync` },
+      signal,
+    );
+    if (firstFailure) say(`${failed} failed, the first with ${firstFailure}`);
     const what = `create-sync at ${RATE}/s`;
     return {
       rows: [
@@ -32,6 +36,12 @@ export const createSyncBusy: Scenario = {
           unit: 'MB',
           ours: [residentMegabytes(processesOf(system))],
           bar: { atMost: 450 },
+        },
+        {
+          scenario: 'B12',
+          what: 'the same, shared pages counted once',
+          unit: 'MB',
+          ours: [proportionalMegabytes(processesOf(system))],
         },
         memory('each producer', producers),
         memory('each consumer', consumers),

@@ -27,7 +27,7 @@ export const createSyncLatency: Scenario = {
       for (const consumer of consumers) consumer.thaw();
       const result = await postAtConstantRate({ ...load, url: `${front.url}/create-sync` }, signal);
       for (const consumer of consumers) consumer.freeze();
-      if (result.failed > 0) throw new Error(`${result.failed} of ${result.sent} create-sync failed`);
+      if (result.firstFailure) throw new Error(`${result.failed} of ${result.sent} failed: ${result.firstFailure}`);
       return result;
     };
     const results = { standard: [] as LoadResult[], quick: [] as LoadResult[] };

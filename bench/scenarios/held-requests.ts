@@ -51,7 +51,7 @@ async function hold(stage: Stage, { callers, cpuPercent }: (typeof LEVELS)[numbe
   const consumers = await Promise.all(Array.from({ length: CONSUMERS }, () => startConsumer()));
   failed.catch(() => {});
   const result = await answered;
-  if (result.failed > 0) throw new Error(`${result.failed} of ${callers} held requests failed`);
+  if (result.firstFailure) throw new Error(`${result.failed} of ${callers} failed: ${result.firstFailure}`);
   await Promise.all([...consumers, producer].map((running) => running.stop()));
   const row = (what: string, unit: string, value: number, atMost: number) => ({
     scenario: 'B10',

@@ -37,6 +37,7 @@ export const steadyState: Scenario = {
     const seconds = steadySeconds - WARM_UP_SECONDS;
     const load = { url, rate, seconds, warmUpSeconds: WARM_UP_SECONDS, windowSeconds };
     const result = await postAtConstantRate(load, signal).finally(() => over.abort());
+    if (result.firstFailure) say(`${result.failed} failed, the first with ${result.firstFailure}`);
     const samples = (await sampling).filter((sample) => sample.seconds >= WARM_UP_SECONDS);
     return assess(result, samples, { capacity, rate, windowSeconds });
   },
