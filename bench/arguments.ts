@@ -6,6 +6,8 @@ export interface BenchArguments {
   /** Names of scenarios, in capitals; empty: all. */
   only: string[];
   quick: boolean;
+  /** Nothing is left out or shortened. */
+  isWhole: boolean;
   peers: boolean;
   /** How long B13 lasts. */
   steadySeconds: number;
@@ -44,6 +46,7 @@ export function parseArguments(args: string[], known: readonly string[]): BenchA
     help: values.help,
     only,
     quick: values.quick,
+    isWhole: only.length === 0 && !values.quick && Number(steady) >= STEADY_SECONDS,
     peers: values.peers,
     steadySeconds: Number(steady),
     profiles: values.profiles && resolve(values.profiles),

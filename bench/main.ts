@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-bench-'));
   try {
     const results = await runScenarios(chosen, args, directory, say, interrupted);
-    const name = args.name ?? (args.quick || args.only.length > 0 ? 'trial' : results.server);
+    const name = args.name ?? (args.isWhole ? results.server : 'trial');
     process.stdout.write(`\n${toTable(results.rows)}\n\n`);
     say(await writeResult(`${name}.json`, JSON.stringify(results, null, 2)));
     for (const chart of drawCharts(results)) say(await writeResult(`${name}-${chart.name}.svg`, chart.svg));

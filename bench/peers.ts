@@ -8,7 +8,7 @@ const INSTALL = 'npm ci --prefix bench/peers';
 
 /**
  * Measures other queues on the same work. They have a package of their own, which `npm ci` does not install, and print
- * their own table; the figures go into a file among the results.
+ * their own table; the figures go into `file`.
  */
 export async function runPeers(file: string, quick: boolean, signal: AbortSignal): Promise<void> {
   if (!existsSync(new URL('peers/node_modules', import.meta.url))) {
