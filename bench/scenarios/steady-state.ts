@@ -73,7 +73,7 @@ function assess(
   { capacity, rate, windowSeconds }: { capacity: number; rate: number; windowSeconds: number },
 ) {
   const fifth = <T>(values: readonly T[], last: boolean) => {
-    const length = Math.max(1, Math.floor(values.length / 5));
+    const length = Math.max(1, Math.round(values.length / 5));
     return last ? values.slice(-length) : values.slice(0, length);
   };
   const drift = (values: readonly number[]) => ({
