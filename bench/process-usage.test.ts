@@ -8,10 +8,15 @@ test('the memory of a process is what Node says of itself, and its share of shar
   expect(proportionalMegabytes([process.pid])).toBeLessThanOrEqual(resident);
 });
 
-test('a process that is busy uses processor time, and one that waits does not', async () => {
-  const busy = startCpuClock(process.pid);
-  for (const until = performance.now() + 300; performance.now() < until; );
-  const percent = busy();
-  expect(percent).toBeGreaterThan(10);
-  expect(percent).toBeLessThan(800);
+test('the share of a core is what Node counts for itself', () => {
+  const share = startCpuClock(process.pid);
+  const startedAt = performance.now();
+  const before = process.cpuUsage();
+  const usedMs = () => (process.cpuUsage(before).user + process.cpuUsage(before).system) / 1_000;
+  // Until it has had so much of a processor, however many others want one. The kernel's figure is in steps of 10 ms.
+  while (usedMs() < 500);
+  const expected = (usedMs() / (performance.now() - startedAt)) * 100;
+  const percent = share();
+  expect(percent / expected).toBeGreaterThan(0.9);
+  expect(percent / expected).toBeLessThan(1.1);
 });
