@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import type { MakeValues } from '../../consumer/make-values.ts';
+import type { Report } from '../../consumer/report.ts';
+import { runWorker } from '../../consumer/worker.ts';
+import { connectDatabase } from '../../database/connect.ts';
+import { findEvent } from '../../database/events.ts';
+import { loadSchema } from '../../database/load-schema.ts';
+import { createBatcher } from '../../producer/create-batcher.ts';
+import { packageVersion } from './package-version.ts';
+import type { Metric, Peer } from './peer.ts';
+
+const MOST_AT_ONCE = 10_000; // what POST /create-async?count= takes
+
+/** This repository, by what its producer and its consumer call within their processes: no HTTP, as with the others. */
+export const ours: Peer = {
+  name: 'ours',
+  version: packageVersion('ours'),
+  server: 'mysql',
+  settings: {
+    add: 'createBatcher with its defaults: 1,000 requests a transaction',
+    bulk: 'createBatcher, 10,000 a call',
+    drain: 'the defaults: CONSUMER_BATCH 500, CONSUMER_CONCURRENCY 2',
+    latency: 'the defaults: CONSUMER_POLL_MS 100',
+  },
+  bulk: { jobs: MOST_AT_ONCE, callers: 2 },
+  drainJobs: 250_000,
+  recovery: { worst: '32 s', setting: 'LEASE_MS (30 s)', source: 'README.md, guarantee 3, and its test' },
+
+  async prepare(url) {
+    const db = connectDatabase({ url, poolSize: 1 });
+    await loadSchema(db);
+    await db.destroy();
+  },
+
+  async connect(url) {
+    const db = connectDatabase({ url });
+    const create = createBatcher({ db, maxRequests: 1_000, maxQueued: 50_000 });
+    return {
+      add: async () => String(await create([{}])),
+      addMany: async (jobs) => {
+        await create(Array.from({ length: jobs }, () => ({})));
+      },
+      settle: async () => {
+        await sql`ANALYZE TABLE Events`.execute(db);
+      },
+      isDone: async (id) => (await findEvent(db, Number(id)))?.status === 'filled',
+      isDrained: async () => (await sql`SELECT 1 FROM Events WHERE open = 1 LIMIT 1`.execute(db)).rows.length === 0,
+      close: () => db.destroy(),
+    };
+  },
+
+  work: (url, _metric, onJobs) => startWorker(url, 100, onJobs),
+};
+
+/** The same with another poll, where that matters. */
+export const oursPollingFast: Peer = {
+  ...ours,
+  name: 'ours polling at 5 ms',
+  metrics: ['latency'],
+  settings: { ...ours.settings, latency: 'CONSUMER_POLL_MS 5' } satisfies Record<Metric, string>,
+  work: (url, _metric, onJobs) => startWorker(url, 5, onJobs),
+};
+
+async function startWorker(url: string, pollMs: number, onJobs: (jobs: number) => void) {
+  const db = connectDatabase({ url });
+  const stop = new AbortController();
+  const makeValues: MakeValues = async (events) => {
+    onJobs(events.length);
+    return events.map(() => ({ valor: 'nada' }));
+  };
+  const running = runWorker(
+    {
+      db,
+      makeValues,
+      report: silent,
+      retry: { maxAttempts: 5, firstDelayMs: 10_000, maxDelayMs: 600_000 },
+      consumer: `peers.${process.pid}.${randomBytes(3).toString('hex')}`,
+      batch: 500,
+      concurrency: 2,
+      pollMs,
+      leaseMs: 30_000,
+      once: false,
+    },
+    stop.signal,
+    new AbortController().signal,
+  );
+  return {
+    stop: async () => {
+      stop.abort();
+      await running;
+      await db.destroy();
+    },
+  };
+}
+
+const silent: Report = {
+  filled() {},
+  failed() {},
+  released() {},
+  sourceDown: console.error,
+  sourceBack() {},
+  databaseLost: console.error,
+  databaseBack() {},
+  trouble: console.error,
+  note() {},
+  flush: async () => {},
+};

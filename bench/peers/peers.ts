@@ -1,0 +1,19 @@
+import type { Peer } from './peer.ts';
+
+// Each is imported by itself: the process that measures one should load no other.
+const SOURCES: Record<string, () => Promise<Peer>> = {
+  ours: async () => (await import('./ours.ts')).ours,
+  'ours polling at 5 ms': async () => (await import('./ours.ts')).oursPollingFast,
+  'graphile-worker': async () => (await import('./graphile-worker.ts')).graphileWorker,
+  'pg-boss': async () => (await import('./pg-boss.ts')).pgBoss,
+  BullMQ: async () => (await import('./bullmq.ts')).bullmq,
+  Sidequest: async () => (await import('./sidequest.ts')).sidequest,
+};
+
+export const PEER_NAMES: readonly string[] = Object.keys(SOURCES);
+
+export function loadPeer(name: string): Promise<Peer> {
+  const load = SOURCES[name];
+  if (!load) throw new Error(`${name} is not known; there are ${PEER_NAMES.join(', ')}`);
+  return load();
+}
