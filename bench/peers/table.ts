@@ -1,4 +1,5 @@
-import { type Comparison, format, type Row } from './comparison.ts';
+import type { Comparison, Row } from './comparison.ts';
+import { format } from './format.ts';
 
 const METRICS: [Row['metric'], string][] = [
   ['add', 'single adds, 64 callers, jobs/s'],
