@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
+import { createJsonReport } from '../../consumer/json-report.ts';
 import type { MakeValues } from '../../consumer/make-values.ts';
-import type { Report } from '../../consumer/report.ts';
 import { runWorker } from '../../consumer/worker.ts';
 import { connectDatabase } from '../../database/connect.ts';
 import { findEvent } from '../../database/events.ts';
@@ -73,7 +73,7 @@ async function startWorker(url: string, pollMs: number, onJobs: (jobs: number) =
     {
       db,
       makeValues,
-      report: silent,
+      report: createJsonReport('warn', 'peers'),
       retry: { maxAttempts: 5, firstDelayMs: 10_000, maxDelayMs: 600_000 },
       consumer: `peers.${process.pid}.${randomBytes(3).toString('hex')}`,
       batch: 500,
@@ -93,16 +93,3 @@ async function startWorker(url: string, pollMs: number, onJobs: (jobs: number) =
     },
   };
 }
-
-const silent: Report = {
-  filled() {},
-  failed() {},
-  released() {},
-  sourceDown: console.error,
-  sourceBack() {},
-  databaseLost: console.error,
-  databaseBack() {},
-  trouble: console.error,
-  note() {},
-  flush: async () => {},
-};
