@@ -15,6 +15,7 @@ const app = createApp({
   countEvents: () => countEvents(db),
   findEvent: (id) => findEvent(db, id),
   isDraining: () => false,
+  logsAll: false,
   log: createLogger(config),
 });
 await listen(app, config.PORT, config.HOST);
