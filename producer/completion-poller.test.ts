@@ -77,6 +77,22 @@ describe('one query for all who wait', () => {
     expect((await looks()) - before).toBeLessThanOrEqual((performance.now() - startedAt) / POLL_MS + 1);
   });
 
+  test('the first who comes after a pause is told in half a tick, the next ones not before a tick is over', async () => {
+    const pollMs = 1_000;
+    const poller = createCompletionPoller({ db: single, pollMs, onError: console.error });
+    const stop = new AbortController();
+    const running = poller.run(stop.signal);
+    await createPending(2);
+    await fillAll();
+    const since = performance.now();
+    await poller.waitFor(1, staying());
+    expect(performance.now() - since).toBeLessThan(pollMs);
+    await poller.waitFor(2, staying());
+    expect(performance.now() - since).toBeGreaterThan(1.45 * pollMs);
+    stop.abort();
+    await running;
+  });
+
   test('the table is not looked at while nobody waits, and again when somebody does', async () => {
     const { waitFor } = startPoller();
     const id = await createPending(1);

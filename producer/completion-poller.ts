@@ -25,7 +25,10 @@ export interface CompletionPoller {
 // Beyond it a timer would go off at once; nobody waits for 24 days.
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** One query per tick answers all waiting requests of this process, however many they are; none while nobody waits. */
+/**
+ * One query per tick answers all waiting requests of this process, however many they are; none while nobody waits. Whoever
+ * comes after a pause is looked after in half a tick, unless the last look is not yet a tick ago.
+ */
 export function createCompletionPoller({ db, pollMs, onError }: CompletionPollerOptions): CompletionPoller {
   const waiting = new Set<{ id: number; settle: (event: SettledEvent | undefined) => void }>();
   let stopped = false;
@@ -66,16 +69,17 @@ export function createCompletionPoller({ db, pollMs, onError }: CompletionPoller
 
     async run(signal) {
       signal.addEventListener('abort', wake);
-      // An event that was created a moment ago is not filled yet: the first look comes after the first pause.
-      let delayMs = pollMs;
+      let delayMs = pollMs / 2;
       while (!signal.aborted) {
-        await somebodyWaits.promise;
+        if (waiting.size === 0) {
+          somebodyWaits = Promise.withResolvers();
+          const idleFrom = performance.now();
+          await somebodyWaits.promise;
+          // An event that was just created is not filled yet, but with a consumer near it will be soon.
+          delayMs = Math.max(delayMs - (performance.now() - idleFrom), pollMs / 2);
+        }
         await sleep(delayMs, undefined, { signal }).catch(() => {});
-        if (signal.aborted) break;
-        if (waiting.size > 0) delayMs = await pollRound();
-        if (waiting.size > 0) continue;
-        somebodyWaits = Promise.withResolvers();
-        delayMs = pollMs;
+        if (!signal.aborted && waiting.size > 0) delayMs = await pollRound();
       }
       signal.removeEventListener('abort', wake);
       stopped = true;
