@@ -1,0 +1,146 @@
+import type { Ledger, Operation } from './ledger.ts';
+import type { Random } from './random.ts';
+import type { FaultSystem } from './system.ts';
+
+export interface ClientsOptions {
+  /** How many requests are under way at once. */
+  lanes?: number;
+  /** The share of create-sync among the creates. */
+  sync?: number;
+  /** Requests ask for up to this many events. */
+  most?: number;
+  /** Pause of a lane between two requests. */
+  pauseMs?: number;
+  /** Send each create with an Idempotency-Key, and repeat it until it is acknowledged. */
+  keys?: boolean;
+  /** After this long without an answer a request counts as hung. */
+  deadlineMs?: number;
+  /** What they talk to; default: the front of the system, in turn. */
+  fronts?: readonly string[];
+}
+
+export interface Clients {
+  /** Takes up no new requests and resolves when those under way have ended. */
+  stop: () => Promise<void>;
+}
+
+/** Clients that create, ask and count in lanes until they are stopped, and write all of it into the ledger. */
+export function startClients(system: FaultSystem, random: Random, options: ClientsOptions = {}): Clients {
+  const { lanes = 8, sync = 0.2, most = 3, pauseMs = 5, keys = false, deadlineMs = 20_000 } = options;
+  const fronts = options.fronts ?? system.fronts;
+  let isStopped = false;
+  const lane = async (n: number) => {
+    for (let turn = 0; !isStopped; turn++) {
+      const front = fronts[(n + turn) % fronts.length]!;
+      const send = { front, deadlineMs, ledger: system.ledger };
+      const lot = random.next();
+      if (lot < 0.05) await count(send);
+      else if (lot < 0.1) await find(send, random.between(1, 50));
+      else {
+        const kind = random.chance(sync) ? 'create-sync' : 'create-async';
+        const events = kind === 'create-sync' ? 1 : random.between(1, most);
+        const key = keys ? `key-${n}-${turn}` : undefined;
+        for (;;) {
+          const { outcome } = await create(send, { kind, events, ...(key ? { key } : {}) });
+          if (outcome === 'ok' || !key) break;
+          await rest(50);
+        }
+      }
+      await rest(pauseMs);
+    }
+  };
+  const all = Promise.all(Array.from({ length: lanes }, (_, n) => lane(n)));
+  return {
+    async stop() {
+      isStopped = true;
+      await all;
+    },
+  };
+}
+
+interface Sending {
+  front: string;
+  ledger: Ledger;
+  deadlineMs?: number;
+  /** The client goes away when it is aborted. */
+  leave?: AbortSignal;
+}
+
+export async function create(
+  sending: Sending,
+  { kind, events = 1, key }: Partial<Pick<Operation, 'events' | 'key'>> & { kind: 'create-async' | 'create-sync' },
+): Promise<Operation> {
+  const operation = sending.ledger.begin({ kind, events, ...(key ? { key } : {}) });
+  const path = events > 1 ? `/${kind}?count=${events}` : `/${kind}`;
+  await send(sending, operation, path, { method: 'POST', headers: key ? { 'Idempotency-Key': key } : {} });
+  return operation;
+}
+
+async function count(sending: Sending): Promise<Operation> {
+  const operation = sending.ledger.begin({ kind: 'count', events: 0 });
+  await send(sending, operation, '/', {});
+  return operation;
+}
+
+async function find(sending: Sending, id: number): Promise<void> {
+  await send(sending, sending.ledger.begin({ kind: 'find', events: 0 }), `/${id}`, {});
+}
+
+interface Answer {
+  id?: number;
+  valor?: string | null;
+  events?: number;
+  outcome?: string;
+  status?: number | string;
+}
+
+/** Sends a request and writes down what came of it; never rejects. */
+async function send(sending: Sending, operation: Operation, path: string, init: RequestInit): Promise<void> {
+  const { front, ledger, deadlineMs = 20_000, leave } = sending;
+  const deadline = AbortSignal.timeout(deadlineMs);
+  try {
+    const signal = leave ? AbortSignal.any([deadline, leave]) : deadline;
+    const response = await fetch(`${front}${path}`, { ...init, signal });
+    const answer = (await response.json()) as Answer;
+    ledger.end(operation, toResult(operation, response, answer));
+  } catch (error) {
+    if (leave?.aborted) return ledger.end(operation, { outcome: 'left' });
+    if (deadline.aborted) return ledger.end(operation, { outcome: 'unknown', isHung: true });
+    const neverArrived = String((error as Error).cause).includes('ECONNREFUSED');
+    ledger.end(operation, { outcome: neverArrived ? 'failed' : 'unknown', isCut: true });
+  }
+}
+
+const EXPECTED: Record<Operation['kind'], number[]> = {
+  'create-async': [202, 429, 503],
+  'create-sync': [201, 202, 429, 503],
+  count: [200, 503],
+  find: [200, 404, 503],
+};
+
+function toResult(operation: Operation, response: Response, answer: Answer) {
+  const { status, headers } = response;
+  const isProblem = status >= 400;
+  const base = {
+    status,
+    ...(EXPECTED[operation.kind].includes(status) ? {} : { undocumented: `${status} ${JSON.stringify(answer)}` }),
+    ...(isProblem && headers.get('content-type') !== 'application/problem+json' ? { undocumented: 'no problem' } : {}),
+  };
+  if (isProblem) {
+    const mayBeApplied = answer.outcome === 'unknown' || (status >= 500 && status !== 503);
+    return { ...base, outcome: mayBeApplied ? ('unknown' as const) : ('failed' as const) };
+  }
+  return {
+    ...base,
+    outcome: 'ok' as const,
+    ...(answer.id === undefined ? {} : { id: answer.id }),
+    ...(typeof answer.valor === 'string' ? { word: answer.valor } : {}),
+    ...(answer.events === undefined ? {} : { count: answer.events }),
+  };
+}
+
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

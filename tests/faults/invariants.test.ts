@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest';
+import type { Change } from './audit.ts';
+import type { Evidence } from './evidence.ts';
+import { type InvariantName, invariants } from './invariants.ts';
+import type { Operation } from './ledger.ts';
+
+const CALL = { consumer: 'consumer-1', at: 0, words: 2 };
+
+function created(id: number, more: Partial<Operation> = {}): Operation {
+  return { kind: 'create-async', events: 1, sentAt: id, answeredAt: id + 0.5, outcome: 'ok', status: 202, id, ...more };
+}
+
+function changed(id: number, what: Change['what'], more: Partial<Change> = {}): Change {
+  const valor = what === 'claimed' ? null : 'wb';
+  const claimedBy = 'consumer-1.7.ab/1';
+  return { id, what, valor, claimedBy, attempts: 1, leaseLeftMs: null, isolation: 'READ-COMMITTED', ...more };
+}
+
+/** Two events that were created, claimed together and filled, with nothing wrong. */
+function innocent(): Evidence {
+  return {
+    operations: [
+      created(1, { kind: 'create-sync', status: 201, word: 'wa' }),
+      created(2),
+      { kind: 'count', events: 0, sentAt: 3, answeredAt: 3.5, outcome: 'ok', status: 200, count: 2 },
+    ],
+    rows: [
+      { id: 1, valor: 'wa', claimedBy: 'consumer-1.7.ab/1', attempts: 1 },
+      { id: 2, valor: 'wb', claimedBy: 'consumer-1.7.ab/1', attempts: 1 },
+    ],
+    counter: 2,
+    changes: [
+      changed(1, 'claimed'),
+      changed(2, 'claimed'),
+      changed(1, 'filled', { valor: 'wa' }),
+      changed(2, 'filled'),
+    ],
+    issued: new Map([
+      ['wa', CALL],
+      ['wb', CALL],
+    ]),
+    exits: [{ part: 'consumer-1', why: 'stopped', code: 0, signal: null, ms: 40, graceMs: 10_000 }],
+    lines: [{ at: 0, text: '{"msg":"filled"}' }],
+    watched: { longestOverdueMs: 20, longTransactions: new Set() },
+    connectionsLeft: 0,
+    historyLength: 10,
+  };
+}
+
+function violations(evidence: Evidence): InvariantName[] {
+  return (Object.keys(invariants) as InvariantName[]).filter((name) => invariants[name](evidence).length > 0);
+}
+
+test('a run with nothing wrong violates nothing', () => {
+  expect(violations(innocent())).toEqual([]);
+});
+
+const KEY = { key: 'k' };
+
+/** What breaks each invariant, and what else it breaks by its nature. */
+const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>, InvariantName[]?][] = [
+  ['C1', 'an acknowledged row is gone', ({ operations }) => ({ operations: [...operations, created(3)] }), ['C6']],
+  [
+    'C2',
+    'a row has no word',
+    ({ rows, changes }) => ({ rows: [rows[0]!, { ...rows[1]!, valor: null }], changes: changes.slice(0, 3) }),
+  ],
+  ['C3', 'a word took the place of another', ({ changes }) => ({ changes: [...changes, changed(2, 'rewritten')] })],
+  ['C3', 'a row was filled twice', ({ changes }) => ({ changes: [...changes, changed(2, 'filled')] })],
+  ['C3', 'a word came from nowhere', ({ changes }) => ({ changes: changes.slice(0, 3) })],
+  ['C4', 'nobody issued a word', ({ rows }) => ({ rows: [rows[0]!, { ...rows[1]!, valor: 'strange' }] })],
+  ['C4', 'two rows have one word', ({ rows }) => ({ rows: [rows[0]!, { ...rows[1]!, valor: 'wa' }] })],
+  [
+    'C4',
+    'a word was issued to another consumer',
+    ({ rows }) => ({ rows: [rows[0]!, { ...rows[1]!, claimedBy: 'consumer-2.8.cd/1' }] }),
+  ],
+  [
+    'C4',
+    'a word was made for another claim',
+    ({ rows }) => ({ rows: [rows[0]!, { ...rows[1]!, claimedBy: 'consumer-1.7.ab/2' }] }),
+  ],
+  [
+    'C5',
+    'an id was acknowledged twice',
+    ({ operations }) => ({ operations: [...operations.slice(0, 2), created(2)] }),
+    ['C6'],
+  ],
+  [
+    'C6',
+    'the count is too low',
+    ({ operations }) => ({ operations: operations.map((one) => (one.kind === 'count' ? { ...one, count: 1 } : one)) }),
+  ],
+  [
+    'C6',
+    'the count is too high',
+    ({ operations }) => ({ operations: operations.map((one) => (one.kind === 'count' ? { ...one, count: 3 } : one)) }),
+  ],
+  ['C6', 'the counter is ahead of the rows', () => ({ counter: 3 })],
+  [
+    'C6',
+    'there is a row that nobody asked for',
+    ({ operations }) => ({ operations: operations.filter(({ id }) => id !== 2 && id !== undefined) }),
+  ],
+  [
+    'C6',
+    'a create that is said to have failed is there',
+    ({ operations }) => ({
+      operations: operations.map((one) => (one.id === 2 ? { ...one, outcome: 'failed' as const } : one)),
+    }),
+  ],
+  ['C7', 'one key has two ids', () => ({ operations: [created(1, KEY), created(2, KEY)] }), ['C6']],
+  ['C7', 'one key has two rows', () => ({ operations: [created(1, KEY), created(1, { ...KEY, sentAt: 2 })] }), ['C6']],
+  [
+    'C8',
+    'a caller was told another word',
+    ({ operations }) => ({ operations: operations.map((one) => (one.id === 1 ? { ...one, word: 'other' } : one)) }),
+  ],
+  [
+    'C9',
+    'a request hung',
+    ({ operations }) => ({ operations: [...operations, { ...created(3), outcome: 'unknown', isHung: true }] }),
+  ],
+  [
+    'C9',
+    'a connection was cut',
+    ({ operations }) => ({ operations: [...operations, { ...created(3), outcome: 'unknown', isCut: true }] }),
+  ],
+  [
+    'C9',
+    'an answer is not documented',
+    ({ operations }) => ({ operations: [...operations, { ...created(3), outcome: 'unknown', undocumented: '500' }] }),
+  ],
+  [
+    'C9',
+    'a request has no end',
+    ({ operations }) => ({ operations: [...operations, { ...created(3), outcome: 'sent' }] }),
+  ],
+  ['C10', 'an event is stuck', () => ({ watched: { longestOverdueMs: 2_100, longTransactions: new Set() } })],
+  [
+    'C11',
+    'a claim ignored a lease',
+    ({ changes }) => ({ changes: [...changes, changed(2, 'claimed', { leaseLeftMs: 500 })] }),
+  ],
+  [
+    'C11',
+    'a claim that was taken over filled',
+    ({ changes }) => ({
+      changes: [
+        ...changes.slice(0, 2),
+        changed(2, 'claimed', { claimedBy: 'consumer-2.8.cd/1', leaseLeftMs: -1 }),
+        ...changes.slice(2),
+      ],
+    }),
+  ],
+  ['C12', 'a process ended by itself', ({ exits }) => ({ exits: [{ ...exits[0]!, why: 'by itself', code: 1 }] })],
+  ['C12', 'a process ended badly when told to', ({ exits }) => ({ exits: [{ ...exits[0]!, code: 1 }] })],
+  ['C12', 'a process overstayed its grace', ({ exits }) => ({ exits: [{ ...exits[0]!, ms: 12_000 }] })],
+  ['C12', 'a connection was left behind', () => ({ connectionsLeft: 1 })],
+  [
+    'C13',
+    'a deadlock reached a client',
+    () => ({ lines: [{ at: 0, text: '{"err":{"code":"ER_LOCK_DEADLOCK"},"msg":"request failed"}' }] }),
+  ],
+  ['C13', 'a transaction was long', () => ({ watched: { longestOverdueMs: 0, longTransactions: new Set(['421']) } })],
+  [
+    'C13',
+    'an isolation level was another',
+    ({ changes }) => ({ changes: [{ ...changes[0]!, isolation: 'REPEATABLE-READ' }, ...changes.slice(1)] }),
+  ],
+  ['C13', 'purge is far behind', () => ({ historyLength: 10_001 })],
+];
+
+describe('each invariant sees what it is there for:', () => {
+  test.each(guilty)('%s: %s', (name, _, change, alsoBroken = []) => {
+    const evidence = innocent();
+    expect(violations({ ...evidence, ...change(evidence) })).toEqual([name, ...alsoBroken].toSorted(byNumber));
+  });
+
+  test('and every one of them is tried', () => {
+    expect(new Set(guilty.map(([name]) => name))).toEqual(new Set(Object.keys(invariants)));
+  });
+});
+
+function byNumber(a: string, b: string): number {
+  return Number(a.slice(1)) - Number(b.slice(1));
+}

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { createRandom } from './random.ts';
+
+const hundred = (seed: number) => {
+  const random = createRandom(seed);
+  return Array.from({ length: 100 }, () => random.between(1, 6));
+};
+
+test('the same seed gives the same numbers, and another seed others', () => {
+  expect(hundred(7)).toEqual(hundred(7));
+  expect(hundred(7)).not.toEqual(hundred(8));
+});
+
+test('numbers keep within their bounds, reach both, and are spread evenly', () => {
+  const random = createRandom(1);
+  const thrown = Array.from({ length: 60_000 }, () => random.between(1, 6));
+  for (const face of [1, 2, 3, 4, 5, 6]) {
+    expect(Math.abs(thrown.filter((number) => number === face).length - 10_000)).toBeLessThan(500);
+  }
+  expect(thrown.every((number) => number >= 1 && number <= 6)).toBe(true);
+  expect(Array.from({ length: 1_000 }, () => random.chance(0.1)).filter(Boolean).length).toBeLessThan(150);
+});

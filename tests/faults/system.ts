@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { connectDatabase, type Database } from '../../database/connect.ts';
+import { loadSchema } from '../../database/load-schema.ts';
+import { startLocalServer } from '../../database/local-server.ts';
+import { findProgram } from '../../database/programs.ts';
+import { spawnTied, stopProcess } from '../../database/tied-process.ts';
+import { layOutNginx } from '../../start/nginx.ts';
+import { freePort } from '../free-port.ts';
+import { isRunning } from '../whole-system.ts';
+import { installAudit } from './audit.ts';
+import { startFaultProxy } from './fault-proxy.ts';
+import { createLedger, type Ledger } from './ledger.ts';
+import { createPart, type Exit, type Part } from './part.ts';
+import { startUniqueWords, type UniqueWords } from './unique-words.ts';
+
+export interface SystemOptions {
+  /** A server that others use as well; each system has a database of its own on it. Without one it starts its own. */
+  serverUrl?: string | undefined;
+  /** Further options of its own server. */
+  serverArgs?: string[];
+  producers?: number;
+  consumers?: number;
+  /** Puts nginx before the producers. */
+  nginx?: boolean;
+  /** Of all processes. */
+  env?: Record<string, string>;
+  /** Options of Node for a process: a planted bug, another clock. */
+  nodeArgs?: (part: string) => readonly string[];
+  /** Changes the database, as the account that set it up, before any process starts. */
+  prepare?: (db: Database) => Promise<void>;
+  random?: () => number;
+}
+
+/** Real processes on a real server, with a proxy before the server for each of them and words that are unique. */
+export interface FaultSystem extends AsyncDisposable {
+  /** Straight to the server, for the test's own questions. */
+  db: Database;
+  databaseName: string;
+  /** Its own server; absent when it uses that of others. */
+  server:
+    | { pid: () => number; kill: () => Promise<void>; start: () => Promise<void>; stop: () => Promise<void> }
+    | undefined;
+  parts: readonly Part[];
+  producers: readonly Part[];
+  consumers: readonly Part[];
+  /** What clients talk to: nginx, or each producer in turn. */
+  fronts: readonly string[];
+  words: UniqueWords;
+  ledger: Ledger;
+  exits: Exit[];
+  /** Connections that the server has for our processes. */
+  connectionsOfParts: () => Promise<number>;
+  /** Takes every fault back: proxies, words, frozen and ended processes. */
+  heal: () => Promise<void>;
+  /** Resolves when every event has its word, to true; or to false after `limitMs`. */
+  drain: (limitMs: number) => Promise<boolean>;
+}
+
+/** Small times, so that a fault and its recovery fit into seconds. What a row tests it sets itself. */
+const QUICK = {
+  LEASE_MS: '3000',
+  CONSUMER_POLL_MS: '50',
+  SYNC_POLL_MS: '50',
+  RETRY_DELAY_MS: '200',
+  RETRY_DELAY_MAX_MS: '1000',
+  MAX_ATTEMPTS: '1000',
+  SHUTDOWN_GRACE_MS: '10000',
+  DATABASE_TIMEOUT_MS: '2000',
+  LOG_FORMAT: 'json',
+};
+
+export async function startSystem(options: SystemOptions = {}): Promise<FaultSystem> {
+  const { producers = 2, consumers = 2, random = Math.random } = options;
+  await using undo = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
+  undo.defer(() => rm(directory, { recursive: true, force: true }));
+  const server =
+    options.serverUrl === undefined ? await startOwnServer(directory, options.serverArgs ?? []) : undefined;
+  if (server) undo.defer(() => server.stop());
+  const serverUrl = options.serverUrl ?? server!.url;
+  const databaseName = `faults_${randomBytes(6).toString('hex')}`;
+  const db = await createDatabase(serverUrl, databaseName);
+  undo.defer(async () => {
+    if (!server)
+      await sql
+        .raw(`DROP DATABASE IF EXISTS ${databaseName}`)
+        .execute(db)
+        .catch(() => {});
+    await db.destroy();
+  });
+  await options.prepare?.(db);
+  const words = undo.use(await startUniqueWords());
+  const exits: Exit[] = [];
+
+  const startPart = async (kind: Part['kind'], n: number): Promise<Part> => {
+    const name = `${kind}-${n}`;
+    const database = undo.use(await startFaultProxy(Number(new URL(serverUrl).port), random));
+    const url = new URL(`${serverUrl}${databaseName}`);
+    url.port = String(database.port);
+    const port = await freePort();
+    const env = {
+      ...QUICK,
+      PATH: process.env['PATH'] ?? '',
+      DATABASE_URL: url.href,
+      WORD_SERVICE_URL: words.urlFor(name),
+      CONSUMER_NAME: name,
+      PORT: String(port),
+      ...options.env,
+    };
+    const nodeArgs = options.nodeArgs?.(name) ?? [];
+    const part = createPart({ name, kind, url: `http://127.0.0.1:${port}`, database, env, nodeArgs, exits });
+    undo.defer(() => part.kill());
+    await part.start();
+    return part;
+  };
+  const started = await Promise.all([
+    ...Array.from({ length: producers }, (_, n) => startPart('producer', n + 1)),
+    ...Array.from({ length: consumers }, (_, n) => startPart('consumer', n + 1)),
+  ]);
+  const byKind = (kind: Part['kind']) => started.filter((part) => part.kind === kind);
+  const front = options.nginx ? await startNginx(directory, byKind('producer'), undo) : undefined;
+  const kept = undo.move();
+
+  return {
+    db,
+    databaseName,
+    server,
+    parts: started,
+    producers: byKind('producer'),
+    consumers: byKind('consumer'),
+    fronts: front ? [front] : byKind('producer').map(({ url }) => url),
+    words,
+    ledger: createLedger(),
+    exits,
+    async connectionsOfParts() {
+      const { rows } = await sql<{ open: number }>`
+        SELECT COUNT(*) AS open FROM information_schema.PROCESSLIST WHERE DB = DATABASE()`.execute(db);
+      // All of this test's own connections are in use for one question at a time, and the pool keeps them.
+      return rows[0]!.open - OWN_CONNECTIONS;
+    },
+    async heal() {
+      words.fail(undefined);
+      for (const part of started) {
+        await part.database.heal();
+        part.thaw();
+        if (!part.isRunning()) await part.start();
+      }
+    },
+    async drain(limitMs) {
+      const giveUpAt = Date.now() + limitMs;
+      for (;;) {
+        const { rows } = await sql<{ open: number }>`SELECT COUNT(*) AS open FROM Events WHERE open = 1`.execute(db);
+        if (rows[0]!.open === 0) return true;
+        if (Date.now() > giveUpAt) return false;
+        await sleep(50);
+      }
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+const OWN_CONNECTIONS = 1;
+
+async function startOwnServer(directory: string, args: string[]) {
+  const options = { directory, port: await freePort(), args };
+  let running = await startLocalServer(options);
+  return {
+    url: running.url(''),
+    pid: () => running.pid,
+    async kill() {
+      process.kill(running.pid, 'SIGKILL');
+      await running.ended;
+    },
+    async start() {
+      running = await startLocalServer(options);
+    },
+    /** Also when it is frozen. */
+    async stop() {
+      const thaw = setInterval(() => isRunning(running.pid) && process.kill(running.pid, 'SIGCONT'), 100);
+      await running.stop();
+      clearInterval(thaw);
+    },
+  };
+}
+
+async function createDatabase(serverUrl: string, name: string): Promise<Database> {
+  const server = connectDatabase({ url: `${serverUrl}mysql`, poolSize: 1 });
+  await sql.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`).execute(server);
+  await server.destroy();
+  // As patient as a restart of the server takes; a server that a row freezes is waited for as well.
+  const db = connectDatabase({
+    url: `${serverUrl}${name}`,
+    poolSize: OWN_CONNECTIONS,
+    patienceMs: 20_000,
+    statementTimeoutMs: 120_000,
+  });
+  await loadSchema(db);
+  await installAudit(db);
+  return db;
+}
+
+async function startNginx(directory: string, producers: Part[], undo: AsyncDisposableStack): Promise<string> {
+  const port = await freePort();
+  const ports = producers.map(({ url }) => Number(new URL(url).port));
+  const nginx = spawnTied(findProgram('nginx')!, layOutNginx(join(directory, 'nginx'), port, ports), {
+    stdio: 'ignore',
+  });
+  undo.defer(() => stopProcess(nginx, 5_000));
+  const front = `http://127.0.0.1:${port}`;
+  for (const giveUpAt = Date.now() + 10_000; Date.now() < giveUpAt; await sleep(20)) {
+    if (
+      await fetch(`${front}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      return front;
+  }
+  throw new Error('nginx was not ready in time');
+}

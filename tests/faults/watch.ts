@@ -1,0 +1,54 @@
+import { sql } from 'kysely';
+import type { FaultSystem } from './system.ts';
+
+/** What only shows while a run is under way, looked at four times a second. */
+export interface Watch {
+  /** How long past its time an open event stood while `consumersWork`, at the worst. */
+  longestOverdueMs: number;
+  /** Transactions of our database that were seen twice, older than five seconds. */
+  longTransactions: Set<string>;
+  /** Said by the row that stops consumers, or the database or the words for them. Back to true: the backlog is drained. */
+  consumersWork: boolean;
+  stop: () => Promise<void>;
+}
+
+const LOOK_MS = 250;
+
+export function startWatch({ db }: FaultSystem): Watch {
+  const stop = new AbortController();
+  const seenBefore = new Set<string>();
+  const watch = {
+    longestOverdueMs: 0,
+    longTransactions: new Set<string>(),
+    consumersWork: true,
+    async stop() {
+      stop.abort();
+      await looking;
+    },
+  };
+
+  async function look(): Promise<void> {
+    const { rows } = await sql<{ overdueMs: number | null }>`
+      SELECT TIMESTAMPDIFF(MICROSECOND, MIN(due_at), NOW(3)) / 1000 AS overdueMs FROM Events WHERE open = 1`.execute(
+      db,
+    );
+    // Asked for again after the statement: a fault may have begun while it ran.
+    if (watch.consumersWork) watch.longestOverdueMs = Math.max(watch.longestOverdueMs, rows[0]?.overdueMs ?? 0);
+    const old = await sql<{ id: string }>`
+      SELECT CAST(trx.trx_id AS CHAR) AS id FROM information_schema.INNODB_TRX AS trx
+      JOIN information_schema.PROCESSLIST AS client ON client.ID = trx.trx_mysql_thread_id
+      WHERE client.DB = DATABASE() AND trx.trx_started < NOW() - INTERVAL 5 SECOND`.execute(db);
+    // One that is about to end, after a server was frozen, is not held by anybody: only the second sight counts.
+    for (const { id } of old.rows) (seenBefore.has(id) ? watch.longTransactions : seenBefore).add(id);
+  }
+
+  const looking = (async () => {
+    while (!stop.signal.aborted) {
+      await look().catch(() => {}); // no server at the moment
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, LOOK_MS);
+      });
+    }
+  })();
+  return watch;
+}
