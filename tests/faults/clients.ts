@@ -11,6 +11,8 @@ export interface ClientsOptions {
   most?: number;
   /** Pause of a lane between two requests. */
   pauseMs?: number;
+  /** Seconds after which a create-sync wants its answer, filled or not. Default: no limit. */
+  waitSeconds?: number;
   /** Send each create with an Idempotency-Key, and repeat it until it is acknowledged. */
   keys?: boolean;
   /** After this long without an answer a request counts as hung. */
@@ -26,13 +28,13 @@ export interface Clients {
 
 /** Clients that create, ask and count in lanes until they are stopped, and write all of it into the ledger. */
 export function startClients(system: FaultSystem, random: Random, options: ClientsOptions = {}): Clients {
-  const { lanes = 8, sync = 0.2, most = 3, pauseMs = 5, keys = false, deadlineMs = 20_000 } = options;
+  const { lanes = 8, sync = 0.2, most = 3, pauseMs = 5, keys = false, deadlineMs = 20_000, waitSeconds } = options;
   const fronts = options.fronts ?? system.fronts;
   let isStopped = false;
   const lane = async (n: number) => {
     for (let turn = 0; !isStopped; turn++) {
       const front = fronts[(n + turn) % fronts.length]!;
-      const send = { front, deadlineMs, ledger: system.ledger };
+      const send = { front, deadlineMs, waitSeconds, ledger: system.ledger };
       const lot = random.next();
       if (lot < 0.05) await count(send);
       else if (lot < 0.1) await find(send, random.between(1, 50));
@@ -62,6 +64,7 @@ interface Sending {
   front: string;
   ledger: Ledger;
   deadlineMs?: number;
+  waitSeconds?: number | undefined;
   /** The client goes away when it is aborted. */
   leave?: AbortSignal;
 }
@@ -72,7 +75,11 @@ export async function create(
 ): Promise<Operation> {
   const operation = sending.ledger.begin({ kind, events, ...(key ? { key } : {}) });
   const path = events > 1 ? `/${kind}?count=${events}` : `/${kind}`;
-  await send(sending, operation, path, { method: 'POST', headers: key ? { 'Idempotency-Key': key } : {} });
+  const headers = {
+    ...(key ? { 'Idempotency-Key': key } : {}),
+    ...(sending.waitSeconds === undefined ? {} : { Prefer: `wait=${sending.waitSeconds}` }),
+  };
+  await send(sending, operation, path, { method: 'POST', headers });
   return operation;
 }
 

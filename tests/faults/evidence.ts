@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Change, readChanges } from './audit.ts';
 import type { Operation } from './ledger.ts';
@@ -45,9 +46,19 @@ export async function gatherEvidence(system: FaultSystem, watch: Watch): Promise
     exits: system.exits,
     lines: system.parts.flatMap(({ lines }) => lines),
     watched: watch,
-    connectionsLeft: await system.connectionsOfParts(),
+    connectionsLeft: await connectionsLeft(system),
     historyLength: await historyLength(system),
   };
+}
+
+/** The server needs a moment to see that a process has gone. */
+async function connectionsLeft(system: FaultSystem): Promise<number> {
+  const giveUpAt = Date.now() + 3_000;
+  for (;;) {
+    const left = await system.connectionsOfParts();
+    if (left === 0 || Date.now() > giveUpAt) return left;
+    await sleep(20);
+  }
 }
 
 async function historyLength({ db }: FaultSystem): Promise<number> {

@@ -72,12 +72,15 @@ export async function startFaultProxy(targetPort: number, random: () => number =
 
   /** Passes pieces on in their order, each after the delay of its moment. */
   function relay(link: Link, from: Socket, to: Socket, filter: (bytes: Buffer, pass: () => void) => void): void {
-    let lastDueAt = 0;
+    // One queue and one timer: two timers that end in the same millisecond may go off in either order.
+    const queue: { dueAt: number; act: () => void }[] = [];
+    const passOn = () => {
+      while (queue.length > 0 && queue[0]!.dueAt <= performance.now()) queue.shift()!.act();
+      if (queue.length > 0) setTimeout(passOn, Math.max(1, queue[0]!.dueAt - performance.now()));
+    };
     const later = (act: () => void) => {
-      const dueAt = Math.max(lastDueAt, performance.now() + delayMs + random() * delayJitterMs);
-      lastDueAt = dueAt;
-      if (dueAt - performance.now() < 1) act();
-      else setTimeout(act, dueAt - performance.now());
+      const dueAt = performance.now() + delayMs + random() * delayJitterMs;
+      if (queue.push({ dueAt: Math.max(dueAt, queue.at(-1)?.dueAt ?? 0), act }) === 1) passOn();
     };
     from.on('data', (bytes: Buffer) => {
       if (isSwallowing) return;

@@ -1,8 +1,19 @@
 import { consumerRows } from './rows/consumers.ts';
+import { databaseRows } from './rows/database.ts';
+import { loadRows } from './rows/load.ts';
+import { networkRows } from './rows/network.ts';
 import { producerRows } from './rows/producers.ts';
+import { soakRows } from './rows/soak.ts';
+import { wordServiceRows } from './rows/word-service.ts';
 import type { FaultRow } from './run-row.ts';
 
 /** The fault matrix, in the order of its numbers. */
-export const rows: readonly FaultRow[] = [...producerRows, ...consumerRows].toSorted((a, b) =>
-  a.id.localeCompare(b.id),
-);
+export const rows: readonly FaultRow[] = [
+  ...producerRows,
+  ...consumerRows,
+  ...databaseRows,
+  ...networkRows,
+  ...wordServiceRows,
+  ...loadRows,
+  ...soakRows,
+].toSorted((a, b) => a.id.localeCompare(b.id));

@@ -32,7 +32,7 @@ export interface SystemOptions {
   /** Options of Node for a process: a planted bug, another clock. */
   nodeArgs?: (part: string) => readonly string[];
   /** Changes the database, as the account that set it up, before any process starts. */
-  prepare?: (db: Database) => Promise<void>;
+  prepare?: (db: Database, serverUrl: string) => Promise<void>;
   random?: () => number;
 }
 
@@ -40,7 +40,8 @@ export interface SystemOptions {
 export interface FaultSystem extends AsyncDisposable {
   /** Straight to the server, for the test's own questions. */
   db: Database;
-  databaseName: string;
+  /** Without a database. */
+  serverUrl: string;
   /** Its own server; absent when it uses that of others. */
   server:
     | { pid: () => number; kill: () => Promise<void>; start: () => Promise<void>; stop: () => Promise<void> }
@@ -93,7 +94,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
         .catch(() => {});
     await db.destroy();
   });
-  await options.prepare?.(db);
+  await options.prepare?.(db, serverUrl);
   const words = undo.use(await startUniqueWords());
   const exits: Exit[] = [];
 
@@ -128,7 +129,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
 
   return {
     db,
-    databaseName,
+    serverUrl,
     server,
     parts: started,
     producers: byKind('producer'),
@@ -145,6 +146,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
     },
     async heal() {
       words.fail(undefined);
+      await words.refuse(false);
       for (const part of started) {
         await part.database.heal();
         part.thaw();

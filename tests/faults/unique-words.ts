@@ -11,7 +11,7 @@ export interface WordCall {
 }
 
 /** Answers a call in place of the service, or not at all. Words that it does not issue must never reach the table. */
-type WordFault = (response: ServerResponse, words: number, request: IncomingMessage) => void;
+export type WordFault = (response: ServerResponse, words: number, request: IncomingMessage) => void;
 
 /**
  * A word service that gives every word once and remembers to whom: `GET /{consumer}/api?words=N`. So whatever stands in
@@ -26,6 +26,8 @@ export interface UniqueWords extends AsyncDisposable {
   fail: (fault: WordFault | undefined) => void;
   /** Holds the calls of one consumer until `release`. */
   hold: (consumer: string) => HeldCalls;
+  /** As if nobody listened. */
+  refuse: (on: boolean) => Promise<void>;
   /** Connections that are open now. */
   connections: () => Promise<number>;
 }
@@ -80,9 +82,15 @@ export async function startUniqueWords(): Promise<UniqueWords> {
         },
       };
     },
+    async refuse(on) {
+      if (on !== server.listening) return;
+      if (!on) return void (await once(server.listen(port, '127.0.0.1'), 'listening'));
+      server.close();
+      server.closeAllConnections();
+    },
     connections: () => new Promise((resolve) => server.getConnections((_, count) => resolve(count))),
     async [Symbol.asyncDispose]() {
-      server.close();
+      if (server.listening) server.close();
       server.closeAllConnections();
     },
   };

@@ -1,0 +1,46 @@
+/** A change of one piece of the product's source, made while a process loads it. */
+export interface Edit {
+  file: string;
+  is: string;
+  becomes: string;
+}
+
+const fillCondition = (becomes: string): Edit => ({
+  file: 'database/events.ts',
+  is: `WHERE Events.open = 1 AND Events.claimed_by = \${claimedBy} AND Events.attempts = made.attempt
+        AND Events.due_at > NOW(3) AND made.valor <> ''`,
+  becomes,
+});
+
+/** The bugs that are planted in processes; others are planted in the database. By name, so that a process can be told. */
+export const plantedEdits = {
+  'fill without the fence': [fillCondition("WHERE Events.open = 1 AND made.valor <> ''")],
+  'fill without "still empty"': [fillCondition("WHERE made.valor <> ''")],
+  'acknowledge before commit': [
+    {
+      file: 'database/events.ts',
+      is: 'export async function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {',
+      becomes: `let committed: Promise<unknown> = Promise.resolve();
+        export async function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
+          await committed;
+          const id = (await countEvents(db)) + 1;
+          committed = sleep(50).then(() => createAndCommit(db, events));
+          return id;
+        }
+        async function createAndCommit(db: Database, events: readonly NewEvent[]): Promise<number> {`,
+    },
+  ],
+  'a create sent again after an unknown outcome': [
+    { file: 'database/patience.ts', is: "case 'unknown':", becomes: "case 'unknown': return 50;" },
+  ],
+  'REPEATABLE READ': [
+    { file: 'database/connect.ts', is: 'ISOLATION LEVEL READ COMMITTED', becomes: 'ISOLATION LEVEL REPEATABLE READ' },
+  ],
+  'the pool wrapper taken away': [
+    {
+      file: 'database/connect.ts',
+      is: 'const limit = setTimeout(() => reject(timeLimit(`no answer within ${timeoutMs} ms`)), timeoutMs);',
+      becomes: 'const limit = undefined;',
+    },
+  ],
+} satisfies Record<string, Edit[]>;

@@ -1,0 +1,205 @@
+import { gzipSync } from 'node:zlib';
+import { sql } from 'kysely';
+import { create } from '../clients.ts';
+import { idsWhere } from '../questions.ts';
+import type { FaultRow } from '../run-row.ts';
+import type { WordFault } from '../unique-words.ts';
+
+const MEGABYTE = 1_048_576;
+
+const say =
+  (
+    body: string | Buffer,
+    status = 200,
+    headers: Record<string, string> = { 'Content-Type': 'application/json' },
+  ): WordFault =>
+  (response) =>
+    void response
+      .on('error', () => {})
+      .writeHead(status, headers)
+      .end(body);
+
+/** As many of the same as were asked for. */
+const sayAll =
+  (word: unknown): WordFault =>
+  (response, words) =>
+    say(JSON.stringify(Array.from({ length: words }, () => ({ word }))))(response, words, response.req);
+
+/** What must never get through. Nothing of it is a word that the service issued. */
+const BAD_ANSWERS: Record<string, WordFault> = {
+  nothing: say(''),
+  'no words': say('[]'),
+  'a page': say('<!doctype html><p>Olá</p>', 200, { 'Content-Type': 'text/html' }),
+  '10 MB': say(Buffer.alloc(10 * MEGABYTE, 'a')),
+  'a gzip bomb': say(gzipSync(Buffer.alloc(50 * MEGABYTE, ' ')), 200, {
+    'Content-Type': 'application/json',
+    'Content-Encoding': 'gzip',
+  }),
+  NUL: sayAll('\u0000'),
+  'broken UTF-8': say(Buffer.from('[{"word":"pala\xff\xfevra"}]', 'latin1')),
+  '300 letters': sayAll('a'.repeat(300)),
+  'another JSON': say('{"words":["palavra"]}'),
+  spaces: sayAll('   '),
+  markup: sayAll('<b>palavra</b>'),
+  'a number': sayAll(7),
+  'a redirect inside': say('', 302, { Location: 'http://127.0.0.1:1/' }),
+  '204': say('', 204, {}),
+};
+
+export const wordServiceRows: FaultRow[] = [
+  {
+    id: 'F33',
+    what: 'the word service takes longer than a minute',
+    bar: 'create-sync waits and is answered; other routes p99 < 200 ms',
+    system: {
+      env: { WORD_ATTEMPT_MS: '100000', WORD_TOTAL_MS: '100000', LEASE_MS: '160000', CONSUMER_CONCURRENCY: '8' },
+    },
+    clients: { sync: 0 },
+    drainLimitMs: 200_000,
+    async run({ system, isShort, check, measure, pass }) {
+      const slowMs = isShort ? 5_000 : 61_000;
+      const held = system.consumers.map(({ name }) => system.words.hold(name));
+      const startedAt = performance.now();
+      const waiting = Array.from({ length: 50 }, (_, n) =>
+        create({ front: system.fronts[n % 2]!, ledger: system.ledger, deadlineMs: 180_000 }, { kind: 'create-sync' }),
+      );
+      await pass(slowMs);
+      const others = system.ledger.operations
+        .filter(
+          ({ kind, sentAt, answeredAt }) => kind !== 'create-sync' && sentAt > startedAt && answeredAt !== undefined,
+        )
+        .map(({ sentAt, answeredAt }) => answeredAt! - sentAt)
+        .toSorted((a, b) => a - b);
+      measure('p99 of other routes', others[Math.floor(others.length * 0.99)]!, 200);
+      for (const { release } of held) release();
+      const answers = await Promise.all(waiting);
+      check(
+        answers.every(({ status }) => status === 201),
+        'a create-sync was not answered with its word',
+      );
+    },
+  },
+  {
+    id: 'F36',
+    what: 'the word service closes sockets, resets in mid-body, refuses',
+    bar: 'tried again; at most 100 sockets',
+    clients: { waitSeconds: 2 },
+    async run({ system, watch, isShort, check, pass }) {
+      watch.consumersWork = false;
+      const faults: WordFault[] = [
+        (response) => void response.destroy(),
+        (response) => {
+          response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 1_000 });
+          response.write('[{"word":', () => response.socket?.resetAndDestroy());
+        },
+        say('', 500),
+      ];
+      for (const fault of faults) {
+        system.words.fail(fault);
+        const before = system.words.calls.length;
+        await pass(isShort ? 1_500 : 5_000);
+        check(system.words.calls.length > before, 'it was not tried again');
+        check((await system.words.connections()) <= 100, `${await system.words.connections()} sockets are open`);
+      }
+      await system.words.refuse(true);
+      await pass(isShort ? 1_500 : 5_000);
+      await system.words.refuse(false);
+    },
+  },
+  {
+    id: 'F37',
+    what: 'the word service: no headers; headers and then silence; a byte a second',
+    bar: "cut at the attempt's limit (1 s)",
+    system: { env: { WORD_ATTEMPT_MS: '1000', WORD_RETRIES: '0' } },
+    clients: { waitSeconds: 2 },
+    async run({ system, watch, check, measure, until }) {
+      watch.consumersWork = false;
+      const head = { 'Content-Type': 'application/json' };
+      const faults: Record<string, (response: Parameters<WordFault>[0]) => void> = {
+        'no headers': () => {},
+        'headers and silence': (response) => response.writeHead(200, head).flushHeaders(),
+        'a byte a second': (response) => {
+          response.writeHead(200, head).write('[');
+          const drip = setInterval(() => response.write(' '), 1_000);
+          response.once('close', () => clearInterval(drip));
+        },
+      };
+      for (const [name, fault] of Object.entries(faults)) {
+        const lasted: number[] = [];
+        system.words.fail((response) => {
+          const from = performance.now();
+          response.once('close', () => lasted.push(performance.now() - from));
+          fault(response);
+        });
+        await until(`three calls with ${name}`, () => lasted.length >= 3, 20_000);
+        check(
+          lasted.every((ms) => ms > 500),
+          `a call with ${name} was given up too early`,
+        );
+        measure(name, Math.max(...lasted), 1_500);
+        system.words.fail(undefined);
+      }
+    },
+  },
+  {
+    id: 'F38',
+    what: `the word service answers ${Object.keys(BAD_ANSWERS).join(', ')}`,
+    bar: 'nothing of it in the table; memory grows < 20 MB; at most 20 calls a second of each consumer',
+    clients: { waitSeconds: 2 },
+    async run({ system, watch, isShort, check, pass }) {
+      watch.consumersWork = false;
+      const before = system.consumers.map(({ memory }) => memory());
+      for (const [name, fault] of Object.entries(BAD_ANSWERS)) {
+        system.words.fail(fault);
+        const calls = system.words.calls.length;
+        const ms = isShort ? 600 : 2_000;
+        await pass(ms);
+        const rate = (system.words.calls.length - calls) / (ms / 1_000) / system.consumers.length;
+        check(system.words.calls.length > calls, `${name}: the word service was never asked`);
+        check(rate <= 20, `${name}: ${Math.round(rate)} calls a second of each consumer`);
+        system.words.fail(undefined);
+      }
+      for (const [n, { name, memory }] of system.consumers.entries()) {
+        const grown = (memory() - before[n]!) / MEGABYTE;
+        check(grown < 20, `${name} grew by ${Math.round(grown)} MB`);
+      }
+    },
+  },
+  {
+    id: 'F39',
+    what: 'the word service is down for 60 s; 50 % errors; 429 with Retry-After',
+    bar: 'at most 2 calls a second for each consumer while down; attempts not burnt; drained within twice the outage',
+    clients: { sync: 0 },
+    system: { env: { MAX_ATTEMPTS: '5', CONSUMER_CONCURRENCY: '2' } },
+    drainLimitMs: 120_000,
+    async run({ system, random, watch, isShort, check, measure, pass, until }) {
+      watch.consumersWork = false;
+      const seconds = isShort ? 6 : 60;
+      const callsPerSecond = async (fault: WordFault, forSeconds: number) => {
+        system.words.fail(fault);
+        await pass(1_000); // until it is noticed
+        const before = system.words.calls.length;
+        await pass(forSeconds * 1_000);
+        system.words.fail(undefined);
+        return (system.words.calls.length - before) / forSeconds / system.consumers.length;
+      };
+      const rate = await callsPerSecond((response) => void response.destroy(), seconds);
+      check(rate <= 2, `${rate.toFixed(1)} calls a second of each consumer while the service is down`);
+      const backlog = await idsWhere(system.db, sql`open = 1`);
+      const drained = async () =>
+        (await idsWhere(system.db, sql`open = 1 AND id <= ${backlog.at(-1) ?? 0}`)).length === 0;
+      measure('drain', await until('the drain', drained, seconds * 2_000), seconds * 2_000);
+
+      const busy = say('', 429, { 'Retry-After': '2' });
+      const asked = await callsPerSecond((response, words, request) => {
+        if (random.chance(0.5)) return say('', 500)(response, words, request);
+        return busy(response, words, request);
+      }, seconds / 2);
+      check(asked <= 2, `${asked.toFixed(1)} calls a second of each consumer while it answers 500 and 429`);
+      const dead = await idsWhere(system.db, sql`due_at IS NULL AND valor IS NULL`);
+      check(dead.length === 0, `${dead.length} events died of it`);
+      const burnt = await idsWhere(system.db, sql`attempts > 2`);
+      check(burnt.length === 0, `${burnt.length} events have more than 2 attempts`);
+    },
+  },
+];
