@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ledger, Operation } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { FaultSystem } from './system.ts';
@@ -13,8 +14,8 @@ export interface ClientsOptions {
   pauseMs?: number;
   /** Seconds after which a create-sync wants its answer, filled or not. Default: no limit. */
   waitSeconds?: number;
-  /** Send each create with an Idempotency-Key, and repeat it until it is acknowledged. */
-  keys?: boolean;
+  /** The share of creates with an Idempotency-Key, each repeated until it is acknowledged. */
+  keys?: number;
   /** After this long without an answer a request counts as hung. */
   deadlineMs?: number;
   /** What they talk to; default: the front of the system, in turn. */
@@ -28,27 +29,33 @@ export interface Clients {
 
 /** Clients that create, ask and count in lanes until they are stopped, and write all of it into the ledger. */
 export function startClients(system: FaultSystem, random: Random, options: ClientsOptions = {}): Clients {
-  const { lanes = 8, sync = 0.2, most = 3, pauseMs = 5, keys = false, deadlineMs = 20_000, waitSeconds } = options;
+  const { lanes = 8, sync = 0.2, most = 3, pauseMs = 5, keys = 0, deadlineMs = 20_000, waitSeconds } = options;
   const fronts = options.fronts ?? system.fronts;
   let isStopped = false;
+  let keysGiven = 0;
   const lane = async (n: number) => {
     for (let turn = 0; !isStopped; turn++) {
-      const front = fronts[(n + turn) % fronts.length]!;
-      const send = { front, deadlineMs, waitSeconds, ledger: system.ledger };
+      // A repeat may go to any producer, and must not wait for one that is gone.
+      const send = (repeat = 0) => ({
+        front: fronts[(n + turn + repeat) % fronts.length]!,
+        ledger: system.ledger,
+        deadlineMs,
+        waitSeconds,
+      });
       const lot = random.next();
-      if (lot < 0.05) await count(send);
-      else if (lot < 0.1) await find(send, random.between(1, 50));
+      if (lot < 0.05) await count(send());
+      else if (lot < 0.1) await find(send(), random.between(1, 50));
       else {
         const kind = random.chance(sync) ? 'create-sync' : 'create-async';
         const events = kind === 'create-sync' ? 1 : random.between(1, most);
-        const key = keys ? `key-${n}-${turn}` : undefined;
-        for (;;) {
-          const { outcome } = await create(send, { kind, events, ...(key ? { key } : {}) });
+        const key = random.chance(keys) ? `key-${++keysGiven}` : undefined;
+        for (let repeat = 0; ; repeat++) {
+          const { outcome } = await create(send(repeat), { kind, events, ...(key ? { key } : {}) });
           if (outcome === 'ok' || !key) break;
-          await rest(50);
+          await sleep(50);
         }
       }
-      await rest(pauseMs);
+      await sleep(pauseMs);
     }
   };
   const all = Promise.all(Array.from({ length: lanes }, (_, n) => lane(n)));
@@ -144,10 +151,4 @@ function toResult(operation: Operation, response: Response, answer: Answer) {
     ...(typeof answer.valor === 'string' ? { word: answer.valor } : {}),
     ...(answer.events === undefined ? {} : { count: answer.events }),
   };
-}
-
-function rest(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

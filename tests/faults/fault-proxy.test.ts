@@ -28,6 +28,10 @@ beforeEach(async () => {
   received.length = 0;
 });
 
+function connections(): Promise<number> {
+  return new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+}
+
 async function open() {
   const socket = connect(proxy.port, '127.0.0.1').setEncoding('latin1');
   await once(socket, 'connect');
@@ -65,8 +69,12 @@ test('a black hole takes everything and says nothing, until it is healed', async
   await expect(Promise.race([once(socket, 'data'), once(socket, 'end'), late(200)])).resolves.toBe('late');
   expect(received).toEqual(['before']);
   const ended = once(socket, 'close');
+  const given = await open();
+  given.socket.destroy(); // a client that gives up meanwhile must not leave its half behind
+  await once(given.socket, 'close');
   proxy.swallow(false);
   await ended;
+  await expect.poll(connections).toBe(0);
   expect(await (await open()).ask('after')).toBe('re: after');
 });
 

@@ -89,7 +89,8 @@ export async function startFaultProxy(targetPort: number, random: () => number =
     from.on('end', () => !isSwallowing && later(() => to.end()));
     from.on('error', () => !isSwallowing && to.destroy());
     from.on('close', () => {
-      if (!isSwallowing) later(() => to.destroy());
+      if (isSwallowing) return; // the other side is not told before the end of the black hole
+      later(() => to.destroy());
       links.delete(link);
     });
   }

@@ -34,10 +34,10 @@ export const loadRows: FaultRow[] = [
     bar: 'shed with 503 or 429 in less than 1 s; goodput at least 70 % of the peak',
     clients: false,
     // A capacity that is small enough to be exceeded twentyfold on this machine: a slow network and small batches.
-    system: { env: { CREATE_BATCH: '5', CREATE_WAIT_MS: '500' } },
+    system: { env: { CREATE_BATCH: '2', CREATE_WAIT_MS: '500' } },
     suspends: ['C10'], // the consumers' network is slow as well
     async run({ system, isShort, check, measure, startClients, pass }) {
-      for (const { database } of system.producers) database.delay(50);
+      for (const { database } of system.producers) database.delay(200);
       const acknowledgedIn = async (ms: number) => {
         const from = performance.now();
         await pass(ms);
@@ -116,6 +116,31 @@ export const loadRows: FaultRow[] = [
         const answers = await Promise.all(waiting);
         const filled = answers.filter(({ status }) => status === 201).length;
         check(filled === held, `${filled} of ${held} were answered with their word`);
+      }
+    },
+  },
+  {
+    id: 'F57',
+    what: 'one Idempotency-Key 50 times at once over both producers, one of them killed',
+    bar: 'one row, one id',
+    clients: { keys: 1 }, // all creates have one, so that the rows can be counted against them
+    cutsClients: true,
+    async run({ system, random, isShort, check }) {
+      for (let round = 1; round <= (isShort ? 3 : 20); round++) {
+        const key = `fifty-${round}`;
+        const repeat = (n: number) =>
+          create({ front: system.fronts[n % 2]!, ledger: system.ledger }, { kind: 'create-async', key });
+        const fifty = Array.from({ length: 50 }, (_, n) => repeat(n));
+        const victim = random.pick(system.producers);
+        await sleep(random.between(0, 15));
+        await victim.kill();
+        await Promise.all(fifty);
+        await victim.start();
+        const [one, other] = await Promise.all([repeat(0), repeat(1)]);
+        check(
+          one.id !== undefined && one.id === other.id,
+          `${key} is ${one.id} at one producer and ${other.id} at the other`,
+        );
       }
     },
   },
