@@ -32,29 +32,31 @@ async function main(): Promise<void> {
   console.log(`seed ${firstSeed}`);
 
   await using undo = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
-  undo.defer(() => rm(directory, { recursive: true, force: true }));
-  const server = await startLocalServer({ directory, port: await freePort() });
-  undo.defer(server.stop);
-  let running: AsyncDisposable | undefined;
+  let running: Promise<AsyncDisposable> | undefined;
   const interrupt = () => {
     console.log('interrupted: ending what runs');
     void (async () => {
-      await running?.[Symbol.asyncDispose]();
+      const system = await running?.catch(() => undefined);
+      await system?.[Symbol.asyncDispose]();
       await undo.disposeAsync();
       process.exit(130);
     })();
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
+  undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
+  const starting = startLocalServer({ directory, port: await freePort() });
+  undo.defer(async () => (await starting).stop());
+  const serverUrl = (await starting).url('');
 
   const results: RowResult[] = [];
   for (const row of chosen) {
     for (const seed of seedsOf(row, firstSeed, values)) {
       const result = await runRow(row, {
         seed,
-        serverUrl: server.url(''),
-        onStart: (system) => {
-          running = system;
+        serverUrl,
+        onStart: (starting) => {
+          running = starting;
         },
       });
       results.push(result);

@@ -38,6 +38,8 @@ export interface Part {
   kill: () => Promise<void>;
   /** SIGTERM; resolves when it is gone. */
   stop: () => Promise<void>;
+  /** Kills it for good: it is not started again. */
+  end: () => Promise<void>;
   freeze: () => void;
   thaw: () => void;
   /** Its memory, in bytes. */
@@ -63,9 +65,11 @@ export function createPart({ name, kind, url, database, env, nodeArgs, exits }: 
   const graceMs = Number(env['SHUTDOWN_GRACE_MS']);
   let child: ChildProcess | undefined;
   let ended = Promise.resolve();
+  let isOver = false;
   let told: { why: 'killed' | 'stopped'; at: number } | undefined;
 
   async function start(): Promise<void> {
+    if (isOver) throw new Error('the system has been ended');
     told = undefined;
     const args = [...nodeArgs, `${ROOT}${kind}/main.ts`];
     const started = spawnTied(process.execPath, args, {
@@ -124,6 +128,10 @@ export function createPart({ name, kind, url, database, env, nodeArgs, exits }: 
     start,
     kill: () => tell('killed', 'SIGKILL'),
     stop: () => tell('stopped', 'SIGTERM'),
+    end: () => {
+      isOver = true;
+      return tell('killed', 'SIGKILL');
+    },
     freeze: () => void child?.kill('SIGSTOP'),
     thaw: () => void child?.kill('SIGCONT'),
     memory: () => residentBytes(child!.pid!),

@@ -121,7 +121,7 @@ const bugs: PlantedBug[] = [
 ];
 
 test.each(bugs)('$name is caught by $caughtBy', async ({ name, caughtBy, edits, prepare, run, clients, system }) => {
-  let started: FaultSystem | undefined;
+  let started: Promise<FaultSystem> | undefined;
   const { violations } = await runRow(
     {
       id: name,
@@ -143,7 +143,7 @@ test.each(bugs)('$name is caught by $caughtBy', async ({ name, caughtBy, edits, 
       },
     },
   );
-  const planted = started!.parts.flatMap(({ lines }) => lines).filter(({ text }) => text.startsWith('planted'));
+  const planted = (await started!).parts.flatMap(({ lines }) => lines).filter(({ text }) => text.startsWith('planted'));
   expect(planted.length > 0).toBe(edits !== undefined);
   expect(violations.map(({ check }) => check)).toContain(caughtBy);
   expect(violations.filter(({ check }) => check === 'bar')).toEqual([]); // the scenario itself came about

@@ -73,8 +73,8 @@ export interface RunOptions {
   isShort?: boolean;
   /** A planted bug: further options of the system. */
   planted?: Pick<SystemOptions, 'nodeArgs' | 'prepare'>;
-  /** Told of the system as soon as it runs, so that it can be ended from outside. */
-  onStart?: (system: FaultSystem) => void;
+  /** Told of the system before it runs, so that it can be ended from outside at any time. */
+  onStart?: (starting: Promise<FaultSystem>) => void;
 }
 
 const WARM = 30;
@@ -87,13 +87,14 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
   const random = createRandom(seed);
   const violations: Violation[] = [];
   const measured: RowResult['measured'] = [];
-  await using system = await startSystem({
+  const starting = startSystem({
     ...row.system,
     ...planted,
     serverUrl: row.ownServer ? undefined : serverUrl,
     random: random.next,
   });
-  onStart?.(system);
+  onStart?.(starting);
+  await using system = await starting;
   const watch = startWatch(system);
   const check = (holds: boolean, text: string) => void (holds || violations.push({ check: 'bar', text }));
   const run: FaultRun = {

@@ -79,10 +79,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
   const { producers = 2, consumers = 2, random = Math.random } = options;
   await using undo = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
-  undo.defer(() => rm(directory, { recursive: true, force: true }));
+  undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   const server =
     options.serverUrl === undefined ? await startOwnServer(directory, options.serverArgs ?? []) : undefined;
-  if (server) undo.defer(() => server.stop());
+  if (server) undo.defer(() => server.end());
   const serverUrl = options.serverUrl ?? server!.url;
   const databaseName = `faults_${randomBytes(6).toString('hex')}`;
   const db = await createDatabase(serverUrl, databaseName);
@@ -115,7 +115,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
     };
     const nodeArgs = options.nodeArgs?.(name) ?? [];
     const part = createPart({ name, kind, url: `http://127.0.0.1:${port}`, database, env, nodeArgs, exits });
-    undo.defer(() => part.kill());
+    undo.defer(() => part.end());
     await part.start();
     return part;
   };
@@ -170,7 +170,15 @@ const OWN_CONNECTIONS = 1;
 
 async function startOwnServer(directory: string, args: string[]) {
   const options = { directory, port: await freePort(), args };
-  let running = await startLocalServer(options);
+  let starting = startLocalServer(options);
+  let running = await starting;
+  let isOver = false;
+  /** Also when it is frozen. */
+  async function stop(): Promise<void> {
+    const thaw = setInterval(() => isRunning(running.pid) && process.kill(running.pid, 'SIGCONT'), 100);
+    await running.stop();
+    clearInterval(thaw);
+  }
   return {
     url: running.url(''),
     pid: () => running.pid,
@@ -179,13 +187,16 @@ async function startOwnServer(directory: string, args: string[]) {
       await running.ended;
     },
     async start() {
-      running = await startLocalServer(options);
+      if (isOver) throw new Error('the system has been ended');
+      starting = startLocalServer(options);
+      running = await starting;
     },
-    /** Also when it is frozen. */
-    async stop() {
-      const thaw = setInterval(() => isRunning(running.pid) && process.kill(running.pid, 'SIGCONT'), 100);
-      await running.stop();
-      clearInterval(thaw);
+    stop,
+    /** For good, whatever the row still wants. */
+    async end() {
+      isOver = true;
+      await starting.catch(() => {});
+      await stop();
     },
   };
 }
