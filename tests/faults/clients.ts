@@ -33,7 +33,7 @@ export function startClients(system: FaultSystem, random: Random, options: Clien
   const fronts = options.fronts ?? system.fronts;
   let isStopped = false;
   let keysGiven = 0;
-  const lane = async (n: number) => {
+  const lane = async (n: number, own: Random) => {
     for (let turn = 0; !isStopped; turn++) {
       // A repeat may go to any producer, and must not wait for one that is gone.
       const send = (repeat = 0) => ({
@@ -42,13 +42,13 @@ export function startClients(system: FaultSystem, random: Random, options: Clien
         deadlineMs,
         waitSeconds,
       });
-      const lot = random.next();
+      const lot = own.next();
       if (lot < 0.05) await count(send());
-      else if (lot < 0.1) await find(send(), random.between(1, 50));
+      else if (lot < 0.1) await find(send(), own.between(1, 50));
       else {
-        const kind = random.chance(sync) ? 'create-sync' : 'create-async';
-        const events = kind === 'create-sync' ? 1 : random.between(1, most);
-        const key = random.chance(keys) ? `key-${++keysGiven}` : undefined;
+        const kind = own.chance(sync) ? 'create-sync' : 'create-async';
+        const events = kind === 'create-sync' ? 1 : own.between(1, most);
+        const key = own.chance(keys) ? `key-${++keysGiven}` : undefined;
         for (let repeat = 0; ; repeat++) {
           const { outcome } = await create(send(repeat), { kind, events, ...(key ? { key } : {}) });
           if (outcome === 'ok' || !key) break;
@@ -58,7 +58,7 @@ export function startClients(system: FaultSystem, random: Random, options: Clien
       await sleep(pauseMs);
     }
   };
-  const all = Promise.all(Array.from({ length: lanes }, (_, n) => lane(n)));
+  const all = Promise.all(Array.from({ length: lanes }, (_, n) => lane(n, random.fork())));
   return {
     async stop() {
       isStopped = true;

@@ -100,8 +100,9 @@ const bugs: PlantedBug[] = [
     caughtBy: 'C6',
     edits: 'a create sent again after an unknown outcome',
     async run({ system, random, until }) {
+      const luck = random.fork();
       const losing = system.producers.map(({ database }) =>
-        database.intercept({ pattern: CREATE, side: 'reply', act: () => (random.chance(0.3) ? 'drop' : 'pass') }),
+        database.intercept({ pattern: CREATE, side: 'reply', act: () => (luck.chance(0.3) ? 'drop' : 'pass') }),
       );
       await until('ten losses', () => losing.reduce((sum, { stopped }) => sum + stopped(), 0) >= 10, 10_000);
     },

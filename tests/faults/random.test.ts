@@ -11,6 +11,15 @@ test('the same seed gives the same numbers, and another seed others', () => {
   expect(hundred(7)).not.toEqual(hundred(8));
 });
 
+test('what is drawn from a fork does not change what comes next', () => {
+  const [one, other] = [createRandom(7), createRandom(7)];
+  const fork = one.fork();
+  other.fork();
+  for (let n = 0; n < 10; n++) fork.next();
+  expect(one.next()).toBe(other.next());
+  expect(fork.next()).not.toBe(one.next());
+});
+
 test('numbers keep within their bounds, reach both, and are spread evenly', () => {
   const random = createRandom(1);
   const thrown = Array.from({ length: 60_000 }, () => random.between(1, 6));

@@ -6,6 +6,11 @@ export interface Random {
   between: (least: number, most: number) => number;
   chance: (probability: number) => boolean;
   pick: <T>(choices: readonly T[]) => T;
+  /**
+   * Numbers of their own, for one who draws at moments that nobody decides: a client, a proxy. So that what they draw
+   * does not change what others get, and the schedule stays the same.
+   */
+  fork: () => Random;
 }
 
 /** mulberry32: 32 bits of state, and every seed is a good one. */
@@ -23,5 +28,6 @@ export function createRandom(seed: number): Random {
     between,
     chance: (probability) => next() < probability,
     pick: (choices) => choices[between(0, choices.length - 1)]!,
+    fork: () => createRandom(between(0, 2 ** 32 - 1)),
   };
 }

@@ -34,6 +34,7 @@ export interface FaultRow {
 
 export interface FaultRun {
   system: FaultSystem;
+  /** For the schedule of the row itself. */
   random: Random;
   watch: Watch;
   /** In the ordinary test run: the same fault, less often. */
@@ -91,7 +92,7 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
     ...row.system,
     ...planted,
     serverUrl: row.ownServer ? undefined : serverUrl,
-    random: random.next,
+    random: random.fork().next,
   });
   onStart?.(starting);
   await using system = await starting;

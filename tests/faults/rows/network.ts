@@ -14,9 +14,10 @@ export const networkRows: FaultRow[] = [
     bar: '503 unknown; the same key again gives the same id, one row',
     clients: false,
     async run({ system, random, isShort, check, startClients, until }) {
+      const luck = random.fork();
       const losses = isShort ? 30 : 200;
       const lossy = system.producers.map(({ database }) =>
-        database.intercept({ pattern: CREATE, side: 'reply', act: () => (random.chance(0.4) ? 'drop' : 'pass') }),
+        database.intercept({ pattern: CREATE, side: 'reply', act: () => (luck.chance(0.4) ? 'drop' : 'pass') }),
       );
       const clients = startClients({ lanes: 6, sync: 0.1, keys: 1, deadlineMs: DEADLINE_MS });
       await until('enough losses', () => lossy.reduce((sum, { stopped }) => sum + stopped(), 0) >= losses, 60_000);

@@ -30,7 +30,8 @@ const MIX: Record<string, (run: FaultRun) => Promise<unknown> | void> = {
   'lose replies to creates': (run) => lose(run, run.random.pick(run.system.producers), CREATE),
   'lose replies to fills': (run) => lose(run, run.random.pick(run.system.consumers), FILL),
   'no words': async ({ system, random, pass }) => {
-    system.words.fail((response) => void response.writeHead(random.pick([500, 429, 404, 204])).end());
+    const status = random.pick([500, 429, 404, 204]);
+    system.words.fail((response) => void response.writeHead(status).end());
     await pass(random.between(200, 1_000));
     system.words.fail(undefined);
   },
@@ -73,7 +74,8 @@ async function freeze({ random, pass }: FaultRun, part: Part): Promise<void> {
 }
 
 async function lose({ random, pass }: FaultRun, { database }: Part, pattern: RegExp): Promise<void> {
-  const losing = database.intercept({ pattern, side: 'reply', act: () => (random.chance(0.5) ? 'drop' : 'pass') });
+  const luck = random.fork();
+  const losing = database.intercept({ pattern, side: 'reply', act: () => (luck.chance(0.5) ? 'drop' : 'pass') });
   await pass(random.between(200, 1_000));
   losing.release();
 }

@@ -191,9 +191,10 @@ export const wordServiceRows: FaultRow[] = [
         (await idsWhere(system.db, sql`open = 1 AND id <= ${backlog.at(-1) ?? 0}`)).length === 0;
       measure('drain', await until('the drain', drained, seconds * 2_000), seconds * 2_000);
 
+      const luck = random.fork();
       const busy = say('', 429, { 'Retry-After': '2' });
       const asked = await callsPerSecond((response, words, request) => {
-        if (random.chance(0.5)) return say('', 500)(response, words, request);
+        if (luck.chance(0.5)) return say('', 500)(response, words, request);
         return busy(response, words, request);
       }, seconds / 2);
       check(asked <= 2, `${asked.toFixed(1)} calls a second of each consumer while it answers 500 and 429`);
