@@ -56,7 +56,8 @@ export const wordServiceRows: FaultRow[] = [
     },
     clients: { sync: 0 },
     drainLimitMs: 200_000,
-    async run({ system, isShort, check, measure, pass }) {
+    async run({ system, watch, isShort, check, measure, pass }) {
+      watch.consumersWork = false; // they all wait for their words
       const slowMs = isShort ? 5_000 : 61_000;
       const held = system.consumers.map(({ name }) => system.words.hold(name));
       const startedAt = performance.now();
