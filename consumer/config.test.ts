@@ -4,7 +4,7 @@ import { consumerSettings, helpText, optionName, readConsumerConfig } from './co
 describe('the settings of a consumer', () => {
   test('have defaults with which it starts', () => {
     expect(readConsumerConfig([], {})).toMatchObject({
-      CONSUMER_BATCH: 500,
+      CONSUMER_BATCH: 1_000,
       CONSUMER_CONCURRENCY: 2,
       CONSUMER_ONCE: false,
       LEASE_MS: 30_000,
@@ -24,7 +24,7 @@ describe('the settings of a consumer', () => {
   });
 
   test('that are empty in the environment count as not set', () => {
-    expect(readConsumerConfig([], { CONSUMER_BATCH: '', CONSUMER_NAME: '' })).toMatchObject({ CONSUMER_BATCH: 500 });
+    expect(readConsumerConfig([], { CONSUMER_BATCH: '', CONSUMER_NAME: '' })).toMatchObject({ CONSUMER_BATCH: 1_000 });
   });
 
   test.each([

@@ -26,7 +26,7 @@ export const consumerSettings = {
     'Who claims, in claimed_by and in the log',
     'the name of the machine',
   ),
-  CONSUMER_BATCH: wholeNumber(1, 10_000, 500, 'Most events in one claim; large batches make a drain fast'),
+  CONSUMER_BATCH: wholeNumber(1, 10_000, 1_000, 'Most events in one claim; large batches make a drain fast'),
   CONSUMER_CONCURRENCY: wholeNumber(1, 100, 2, 'Batches in hand at once: one is claimed while another is filled'),
   CONSUMER_POLL_MS: milliseconds(1, 100, 'Sleep when nothing was due; while there is work there is none'),
   CONSUMER_ONCE: flag('Work until nothing is due, then exit'),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DatabaseError } from '../database/database-error.ts';
 import { claimEvents } from '../database/events.ts';
 import { type Batch, type BatchDeps, workBatch } from './batch.ts';
 import { createOutage, type Outage } from './outage.ts';
@@ -63,7 +64,8 @@ export async function workRound(
   try {
     batch = await claimBatch(deps, state);
   } catch (error) {
-    report.trouble('could not claim', error);
+    // That contact is lost has been said, once.
+    if (!(error instanceof DatabaseError && error.fault === 'unavailable')) report.trouble('could not claim', error);
     return AFTER_TROUBLE_MS;
   }
   if (batch.claims.length > 0) {

@@ -72,9 +72,17 @@ function createDriver(options: DatabaseOptions): Driver {
   });
   const statementTimeoutMs = options.statementTimeoutMs ?? 10_000;
   const patiently = createPatience(options);
+  let hasWorked = false;
+  const run = async (statement: Statement, giveUpAt: number) => {
+    const connection = await acquire(pool, giveUpAt).catch((cause: unknown) => {
+      throw new DatabaseError(cause, false, hasWorked);
+    });
+    hasWorked = true;
+    return runOnce(connection, statement, statementTimeoutMs);
+  };
   const connection = {
     executeQuery: async <R>(statement: CompiledQuery) =>
-      toQueryResult<R>(await patiently((giveUpAt) => runOnce(pool, statement, statementTimeoutMs, giveUpAt))),
+      toQueryResult<R>(await patiently((giveUpAt) => run(statement, giveUpAt))),
     streamQuery: refuse('streaming'),
   };
   return {
@@ -100,14 +108,10 @@ function refuse(what: string): () => never {
 }
 
 async function runOnce(
-  pool: Pool,
+  connection: PoolConnection,
   statement: Statement,
   statementTimeoutMs: number,
-  giveUpAt: number,
 ): Promise<DriverResult> {
-  const connection = await acquire(pool, giveUpAt).catch((cause: unknown) => {
-    throw new DatabaseError(cause, false);
-  });
   try {
     const result = await query(connection, statement, statementTimeoutMs);
     connection.release();

@@ -39,6 +39,11 @@ test.each(['ECONNREFUSED', 'ETIMEDOUT', 'EAI_AGAIN', 'ECONNRESET', 'TIME_LIMIT']
   },
 );
 
+test.each([1044, 1045, 1698])('%i: an account that was let in before may be let in again', (errno) => {
+  expect(classifyFault(serverError(errno), false, true)).toBe('unavailable');
+  expect(classifyFault(serverError(errno), false, false)).toBe('permanent');
+});
+
 test('something that is not an error object is a fault too', () => {
   expect(new DatabaseError('odd', true)).toMatchObject({ fault: 'unknown', code: 'UNKNOWN', message: 'UNKNOWN: odd' });
 });

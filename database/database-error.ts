@@ -10,18 +10,19 @@ export type DatabaseFault = 'not applied' | 'unavailable' | 'unknown' | 'overloa
 
 /**
  * The only error that leaves database/connect.ts. `cause` is the driver's own, `code` its name for it.
- * `mayHaveWritten`: a statement that changes something had been sent when it happened.
+ * `mayHaveWritten`: a statement that changes something had been sent when it happened. `hasWorked`: the same pool was
+ * served before.
  */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
   readonly fault: DatabaseFault;
   readonly code: string;
 
-  constructor(cause: unknown, mayHaveWritten: boolean) {
+  constructor(cause: unknown, mayHaveWritten: boolean, hasWorked = false) {
     const { code, message } = describe(cause);
     super(`${code}: ${message}`, { cause });
     this.code = code;
-    this.fault = classifyFault(cause, mayHaveWritten);
+    this.fault = classifyFault(cause, mayHaveWritten, hasWorked);
   }
 }
 
@@ -35,15 +36,18 @@ export class PoolBusyError extends Error {
 const NOT_APPLIED = new Set([1213, 1205, 3101, 1020, 1317, 1305, 1370]);
 // Read-only or fenced off after a failover, shutting down, not yet synchronised, too many connections, timed out while idle.
 const WRONG_SERVER = new Set([1290, 1792, 1836, 4094, 1053, 3032, 1047, 1040, 1203, 1226, 4031]);
+// The account is refused. At start that is a mistake of the set-up; later, of whoever is changing the accounts just now.
+const LOGIN_REFUSED = new Set([1044, 1045, 1698]);
 // The reply of a COMMIT got lost between servers.
 const OUTCOME_LOST = new Set([2013, 3100, 1180]);
 
 /** The one table of error classes. Server errors carry `errno` 1000 and up; anything else is the network's. */
-export function classifyFault(cause: unknown, mayHaveWritten: boolean): DatabaseFault {
+export function classifyFault(cause: unknown, mayHaveWritten: boolean, hasWorked = false): DatabaseFault {
   if (cause instanceof PoolBusyError) return 'overloaded';
   const errno = errorNumber(cause);
   if (NOT_APPLIED.has(errno)) return 'not applied';
   if (WRONG_SERVER.has(errno)) return 'unavailable';
+  if (LOGIN_REFUSED.has(errno) && hasWorked) return 'unavailable';
   if (OUTCOME_LOST.has(errno)) return mayHaveWritten ? 'unknown' : 'unavailable';
   if (errno >= 1000) return 'permanent';
   return mayHaveWritten ? 'unknown' : 'unavailable';

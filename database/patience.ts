@@ -4,13 +4,15 @@ import { DatabaseError } from './database-error.ts';
 export interface PatienceOptions {
   /** How long one statement goes on trying while no server can take it. Default 3,000. */
   patienceMs?: number;
-  /** Called once when contact is lost and once when it is back, not for each failed try. */
+  /** Called when contact is lost and when it is back, not for each failed try; lost at most every 5 s. */
   onAvailability?: (available: boolean, error?: DatabaseError) => void;
   /** Once aborted, a server that cannot be reached is not waited for. */
   signal?: AbortSignal;
 }
 
 const TRIES_AFTER_ROLLBACK = 5;
+// Where some connections work and others do not, as at max_connections, contact would be lost and back all the time.
+const QUIET_MS = 5_000;
 
 /**
  * The one place where statements are sent again. The returned function runs a statement until it is answered, or has
@@ -18,11 +20,17 @@ const TRIES_AFTER_ROLLBACK = 5;
  */
 export function createPatience({ patienceMs = 3_000, onAvailability, signal }: PatienceOptions) {
   let available = true;
+  let lastLostAt = -Infinity;
 
   function note(error?: DatabaseError): void {
-    const now = error === undefined;
-    if (now !== available) onAvailability?.(now, error);
-    available = now;
+    if (error === undefined) {
+      if (!available) onAvailability?.(true);
+      available = true;
+    } else if (available && performance.now() - lastLostAt > QUIET_MS) {
+      lastLostAt = performance.now();
+      available = false;
+      onAvailability?.(false, error);
+    }
   }
 
   return async <T>(run: (giveUpAt: number) => Promise<T>): Promise<T> => {
