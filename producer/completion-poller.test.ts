@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createEvents, type SettledEvent } from '../database/events.ts';
@@ -198,6 +199,45 @@ describe('waiting for an event', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(timers()).toBeLessThan(before + 50);
   });
+});
+
+test('whoever waits, leaves and is filled in whatever order is told exactly once, and only the truth', async () => {
+  const { waitFor, size } = startPoller();
+  const step = fc.record({ event: fc.nat(4), action: fc.constantFrom('wait', 'wait briefly', 'leave', 'fill') });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+      const first = await createPending(5);
+      const callers: { id: number; controller: AbortController; answers: number; answer: Promise<unknown> }[] = [];
+      const filled = new Set<number>();
+      for (const { event, action } of steps) {
+        const id = first + event;
+        if (action === 'fill') {
+          await sql`UPDATE Events SET valor = CONCAT('palavra ', id) WHERE id = ${id}`.execute(db);
+          filled.add(id);
+        } else if (action === 'leave') {
+          callers.findLast((caller) => caller.id === id)?.controller.abort();
+        } else {
+          const controller = new AbortController();
+          const limitMs = action === 'wait' ? Infinity : 5;
+          const caller = { id, controller, answers: 0, answer: Promise.resolve() as Promise<unknown> };
+          caller.answer = waitFor(id, controller.signal, limitMs).then((settled) => {
+            caller.answers++;
+            return settled;
+          });
+          callers.push(caller);
+        }
+      }
+      // Those whose event is not filled would wait for ever.
+      for (const { id, controller } of callers) if (!filled.has(id)) controller.abort();
+      for (const { id, answer } of callers) {
+        const settled = await answer;
+        if (settled !== undefined) expect(settled).toEqual({ id, valor: `palavra ${id}`, status: 'filled' });
+      }
+      expect(callers.map(({ answers }) => answers)).toEqual(callers.map(() => 1));
+      expect(size()).toBe(0);
+    }),
+    { numRuns: 40 },
+  );
 });
 
 describe('the loop', () => {

@@ -1,0 +1,58 @@
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { DatabaseError } from './database-error.ts';
+import { createPatience } from './patience.ts';
+
+/** Errors of the driver, by what may be concluded from them. */
+const ERRORS = {
+  'not applied': () => new DatabaseError(Object.assign(new Error('deadlock'), { errno: 1213 }), true),
+  unavailable: () => new DatabaseError(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }), false),
+  unknown: () => new DatabaseError(Object.assign(new Error('reset'), { code: 'ECONNRESET' }), true),
+  permanent: () => new DatabaseError(Object.assign(new Error('syntax'), { errno: 1064 }), true),
+};
+type Fault = keyof typeof ERRORS;
+
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'setImmediate'] }));
+afterEach(() => vi.useRealTimers());
+
+const PATIENCE_MS = 3_000;
+const faults = fc.array(fc.constantFrom<Fault>('not applied', 'unavailable', 'unknown', 'permanent'), {
+  maxLength: 60,
+});
+
+/** How a statement ends whose tries fail like this, one after the other, and then succeed. */
+async function play(failures: readonly Fault[]) {
+  const availability: boolean[] = [];
+  const patiently = createPatience({ patienceMs: PATIENCE_MS, onAvailability: (now) => availability.push(now) });
+  const startedAt = performance.now();
+  let tries = 0;
+  const ended = patiently(async () => {
+    const fault = failures[tries++];
+    if (fault) throw ERRORS[fault]();
+    return 'done';
+  }).catch((error: unknown) => error);
+  await vi.runAllTimersAsync();
+  return { outcome: await ended, tries, tookMs: performance.now() - startedAt, availability };
+}
+
+test('a statement is sent again only after what was certainly not applied, and never past its patience', async () => {
+  await fc.assert(
+    fc.asyncProperty(faults, async (failures) => {
+      const { outcome, tries, tookMs } = await play(failures);
+      const sent = failures.slice(0, tries);
+      expect(sent.slice(0, -1).filter((fault) => fault === 'unknown' || fault === 'permanent')).toEqual([]);
+      if (outcome === 'done') expect(tries).toBe(failures.length + 1);
+      else expect(outcome).toMatchObject({ fault: sent.at(-1) });
+      expect(tookMs).toBeLessThanOrEqual(PATIENCE_MS);
+    }),
+  );
+});
+
+test('that contact is lost is said once, and that it is back only after that', async () => {
+  await fc.assert(
+    fc.asyncProperty(faults, async (failures) => {
+      const { availability } = await play(failures);
+      expect([[], [false], [false, true]]).toContainEqual(availability);
+    }),
+  );
+});
