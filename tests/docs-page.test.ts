@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
 import { chromium } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { findProgram } from '../database/programs.ts';
@@ -6,7 +7,7 @@ import { createApp, type ProducerDeps } from '../producer/app.ts';
 import { closeServer, listen } from '../producer/server.ts';
 
 test('/docs shows every operation in a browser, and loads nothing from elsewhere', async () => {
-  const deps = { isDraining: () => false, log: { info() {}, debug() {}, error() {} } } as unknown as ProducerDeps;
+  const deps = { isDraining: () => false, log: pino({ level: 'silent' }) } as unknown as ProducerDeps;
   const server = await listen(createApp(deps), 0, '127.0.0.1');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const browser = await chromium.launch({
