@@ -55,7 +55,9 @@ test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes
     expect(await countEvents(db)).toBe(rows.length);
     expect(rows.length).toBeGreaterThanOrEqual(acknowledged.size);
     expect(rows.length).toBeLessThanOrEqual(acknowledged.size + unknown);
-    expect(said.filter((available) => !available)).toHaveLength(3);
+    // Not for each failed try; and crashes that follow each other within seconds may be one.
+    expect([1, 2, 3]).toContain(said.filter((available) => !available).length);
+    expect(said).toEqual(said.map((_, index) => index % 2 === 1));
   } finally {
     await db.destroy();
     await server.stop();
