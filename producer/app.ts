@@ -105,12 +105,12 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
   app.get('/:id', describeRoute(routes.find), async (c) => {
     const id = toEventId(c.req.param('id'));
     let event = await findEvent(id);
-    if (!event) throw noEvent(id);
     const waits = preferredWait(c.req.header('prefer')) !== undefined;
-    if (waits && (event.status === 'pending' || event.status === 'processing')) {
+    if (waits && (event?.status === 'pending' || event?.status === 'processing')) {
       using place = takePlace(c);
       event = (await place.settled(id)) ?? (await findEvent(id));
     }
+    if (!event) throw noEvent(id);
     return answerJson(c, 200, event, preferenceApplied(c));
   });
 
