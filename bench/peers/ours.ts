@@ -20,7 +20,7 @@ export const ours: Peer = {
   settings: {
     add: 'createBatcher with its defaults: 1,000 requests a transaction',
     bulk: 'createBatcher, 10,000 a call',
-    drain: 'the defaults: CONSUMER_BATCH 500, CONSUMER_CONCURRENCY 2',
+    drain: 'the defaults: CONSUMER_BATCH 1,000, CONSUMER_CONCURRENCY 2',
     latency: 'the defaults: CONSUMER_POLL_MS 100',
   },
   bulk: { jobs: MOST_AT_ONCE, callers: 2 },
@@ -76,7 +76,7 @@ async function startWorker(url: string, pollMs: number, onJobs: (jobs: number) =
       report: createJsonReport('warn', 'peers'),
       retry: { maxAttempts: 5, firstDelayMs: 10_000, maxDelayMs: 600_000 },
       consumer: `peers.${process.pid}.${randomBytes(3).toString('hex')}`,
-      batch: 500,
+      batch: 1_000,
       concurrency: 2,
       pollMs,
       leaseMs: 30_000,
