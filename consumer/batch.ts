@@ -24,8 +24,8 @@ export interface BatchDeps extends LeaseDeps {
 }
 
 /**
- * Has the values made, renewing the lease meanwhile, and writes down what became of each event. Resolves to how many the source served. Rejects with
- * the source's error when it is out of order; the events are then given back.
+ * Has the values made, renewing the lease meanwhile, and writes down what became of each event. Resolves to how many the
+ * source served. Rejects with the source's error when it is out of order; the events are then given back.
  */
 export async function workBatch(deps: BatchDeps, batch: Batch, signal: AbortSignal): Promise<number> {
   const { makeValues, report } = deps;

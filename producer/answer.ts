@@ -4,7 +4,7 @@ import type { RequestVariables } from './request-log.ts';
 
 /**
  * An answer, with the id of its request. Its headers are a plain object, which node-server writes as it is: `c.header`
- * and `c.json` build a Headers object, which took a seventh of a create's processor time.
+ * and `c.json` build a Headers object first.
  */
 export function answer(
   c: Context<RequestVariables>,

@@ -101,6 +101,15 @@ describe('GET /{id} with Prefer: wait', () => {
     expect(poller.size()).toBe(0);
   });
 
+  test('answers 404 when the event is deleted meanwhile', async () => {
+    const { app, poller } = startTestApp(db);
+    await createEvents(db, [{}]);
+    const answer = app.request('/1', asked('wait=1'));
+    await expect.poll(poller.size).toBe(1);
+    await db.deleteFrom('Events').execute();
+    expect((await answer).status).toBe(404);
+  });
+
   test('counts among the requests that are held, and one too many is a 503', async () => {
     const { app, poller } = startTestApp(db, { waitingLimit: 1 });
     await createEvents(db, [{}]);

@@ -11,7 +11,7 @@ import { createLogger, logsAllRequests } from './request-log.ts';
 import { closeServer, listen, portOf } from './server.ts';
 
 // What a producer calls.
-const ROUTINES = ['create_events', 'create_events_once', 'forget_keys'];
+const ROUTINES = ['create_events', 'create_events_once', 'forget_keys', 'raise_counter', 'revive_events'];
 // Held requests are let go this long before the grace ends, so that their answers still get out.
 const ANSWER_MS = 1_000;
 
