@@ -265,9 +265,13 @@ export async function isRoutineMissing(db: Database, names: readonly string[]): 
 }
 
 /** Whether the row of DBStatus could be locked past SKIP LOCKED; the lock is held for `holdMs`. */
-export async function tryLock(db: Database, holdMs: number): Promise<boolean> {
-  const { rows } = await sql<{ locked: number }[]>`CALL try_lock(${holdMs})`.execute(db);
-  return rows[0]![0]!.locked === 1;
+export async function tryLock(
+  db: Database,
+  holdMs: number,
+): Promise<{ locked: boolean; since: number; until: number }> {
+  const { rows } = await sql<{ locked: number; since: number; until: number }[]>`CALL try_lock(${holdMs})`.execute(db);
+  const { locked, since, until } = rows[0]![0]!;
+  return { locked: locked === 1, since, until };
 }
 
 /** The server's version and what else decides how far our guarantees hold, by the server's own names. */

@@ -150,17 +150,20 @@ BEGIN
   COMMIT;
 END //
 
--- Answers whether the row of DBStatus could be locked, and keeps the lock for so long. Two connections that try it at
--- the same time show whether this server's SKIP LOCKED takes locks; one that does not would give an event to several.
+-- Answers whether the row of DBStatus could be locked, and from when until when it was kept, in seconds. Two connections
+-- that try it at the same time show whether this server's SKIP LOCKED takes locks; one that does not would give an
+-- event to several.
 DROP PROCEDURE IF EXISTS try_lock //
 CREATE PROCEDURE try_lock(IN hold_ms INT UNSIGNED)
 BEGIN
   DECLARE locked_id BIGINT UNSIGNED;
+  DECLARE since DOUBLE;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
   SELECT id INTO locked_id FROM DBStatus FOR UPDATE SKIP LOCKED;
+  SET since = UNIX_TIMESTAMP(SYSDATE(6)); -- NOW would be when the routine was called, before the lock
   DO SLEEP(LEAST(hold_ms, 1000) / 1000); -- creates wait for it
-  SELECT locked_id IS NOT NULL AS locked;
+  SELECT locked_id IS NOT NULL AS locked, since, UNIX_TIMESTAMP(SYSDATE(6)) AS until;
   COMMIT;
 END //
 
