@@ -24,7 +24,10 @@ export function logsAllRequests(config: ProducerConfig): boolean {
 }
 
 function forMachines(): DestinationStream {
-  return pino.destination({ sync: false, minLength: 65_536, maxWrite: 131_072, periodicFlush: 100 });
+  const destination = pino.destination({ sync: false, minLength: 65_536, maxWrite: 131_072, periodicFlush: 100 });
+  // At process.exit it would try without end to write to a pipe that nobody reads any more; main.ts flushes before.
+  destination.flushSync = () => {};
+  return destination;
 }
 
 function forPeople(): DestinationStream {
