@@ -103,10 +103,16 @@ async function createBatch(db: Database, batch: Request[]): Promise<void> {
 }
 
 async function createPlain(db: Database, requests: Request[]): Promise<void> {
-  let nextId = await createEvents(
+  const firstId = await createEvents(
     db,
     requests.flatMap(({ events }) => events),
   );
+  // In the next turn of the event loop: by then the next statement is on its way, and the database works while we answer.
+  setImmediate(answerAll, requests, firstId);
+}
+
+function answerAll(requests: Request[], firstId: number): void {
+  let nextId = firstId;
   for (const { events, resolve } of requests) {
     resolve(nextId);
     nextId += events.length;
