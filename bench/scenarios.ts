@@ -5,7 +5,6 @@ import { createSyncBusy } from './scenarios/create-sync-busy.ts';
 import { createSyncLatency } from './scenarios/create-sync-latency.ts';
 import { drainManyConsumers } from './scenarios/drain-many-consumers.ts';
 import { drainOneConsumer } from './scenarios/drain-one-consumer.ts';
-import { groupCommit } from './scenarios/group-commit.ts';
 import { heldRequests } from './scenarios/held-requests.ts';
 import { idle } from './scenarios/idle.ts';
 import { steadyState } from './scenarios/steady-state.ts';
@@ -14,7 +13,6 @@ import { throughNginx } from './scenarios/through-nginx.ts';
 /** In the order in which they run. */
 export const scenarios: readonly Scenario[] = [
   createAsync,
-  groupCommit,
   throughNginx,
   drainOneConsumer,
   drainManyConsumers,

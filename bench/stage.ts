@@ -57,9 +57,13 @@ export interface Stage extends AsyncDisposable {
   startBaseline: (name: 'bare-server' | 'one-by-one-producer') => Promise<BenchServer>;
 }
 
+// A producer leaves idle connections to nginx for seconds when it ends, for what may be on its way: nothing is here.
+const BRIEF_END = { SHUTDOWN_GRACE_MS: '500' };
+
 export function createStage(options: StageOptions): Stage {
   const { server, directory, databaseName, quick, profiles } = options;
   const processes: BenchProcess[] = [];
+  let parts = 0;
   const profiling: Environment = profiles ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` } : {};
   const over = new AbortController();
   const databases = new Map<string, Promise<BenchDatabase>>();
@@ -74,7 +78,7 @@ export function createStage(options: StageOptions): Stage {
   };
 
   async function start(part: Pick<BenchProcessOptions, 'name' | 'command' | 'args' | 'env' | 'readyUrl'>) {
-    const started = await startBenchProcess({ ...part, name: `${part.name}-${processes.length + 1}`, directory });
+    const started = await startBenchProcess({ ...part, name: `${part.name}-${++parts}`, directory });
     processes.push(started);
     return started;
   }
@@ -84,7 +88,7 @@ export function createStage(options: StageOptions): Stage {
       name: main.replaceAll('/', '-').replace('.ts', ''),
       command: process.execPath,
       args: [fileURLToPath(new URL(`../${main}`, import.meta.url))],
-      env: { DATABASE_URL: (await database()).url, LOG_FORMAT: 'json', ...profiling, ...env },
+      env: { DATABASE_URL: (await database()).url, LOG_FORMAT: 'json', ...BRIEF_END, ...profiling, ...env },
       ...(readyUrl ? { readyUrl } : {}),
     });
   }

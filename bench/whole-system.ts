@@ -12,9 +12,9 @@ export interface WholeSystem {
 /** What `npm start` runs: two producers behind nginx, two consumers, the word service. It has filled an event. */
 export async function startWholeSystem(stage: Stage, env: Record<string, string> = {}): Promise<WholeSystem> {
   const words = await stage.startWordService();
-  const producers = [await stage.startProducer(env), await stage.startProducer(env)];
+  const producers = await Promise.all([stage.startProducer(env), stage.startProducer(env)]);
   const front = await stage.startNginx(producers);
-  const consumers = [await stage.startConsumer(env), await stage.startConsumer(env)];
+  const consumers = await Promise.all([stage.startConsumer(env), stage.startConsumer(env)]);
   const answer = await fetch(`${front.url}/create-sync`, { method: 'POST' });
   if (answer.status !== 201) throw new Error(`the first create-sync was answered ${answer.status}`);
   return { front, producers, consumers, words };

@@ -2,26 +2,56 @@ import { interleave } from '../interleave.ts';
 import { postAtFullSpeed } from '../load/wrk.ts';
 import type { Scenario } from '../scenario.ts';
 
-/** B1: what durability and the rest of a real create cost, of what Hono on Node can do at best. */
+const COUNT = 1_000;
+// More would be refused: a producer lets CREATE_QUEUE_LIMIT, 50,000 events, wait.
+const COUNT_CONNECTIONS = 16;
+
+/**
+ * B1, B2 and B4: what durability and the rest of a real create cost, of what Hono on Node can do at best; and what it
+ * brings to commit many creates together, and to ask for many in one request.
+ */
 export const createAsync: Scenario = {
-  names: ['B1'],
-  what: 'create-async against a bare Hono handler',
-  seconds: 17,
+  names: ['B1', 'B2', 'B4'],
+  what: 'create-async, and count=1000, against a bare Hono handler and one transaction per event',
+  seconds: 42,
   async run({ startProducer, startBaseline, rounds, pick, say, signal }) {
     const producer = await startProducer();
     const bare = await startBaseline('bare-server');
-    const post = (url: string) => () => postAtFullSpeed(`${url}/create-async`, pick(2, 1), signal);
-    const sides = { 'bare Hono handler': post(bare.url), producer: post(producer.url) };
-    const measured = await interleave(sides, rounds, say);
+    const oneByOne = await startBaseline('one-by-one-producer');
+    // There is more of a producer to compile: its rate still grew after four seconds.
+    const post = (url: string, warmUpSeconds: number) => (isWarmUp: boolean) =>
+      postAtFullSpeed(`${url}/create-async`, pick(isWarmUp ? warmUpSeconds : 2, 1), signal);
+    const measured = await interleave(
+      {
+        'one transaction per event': post(oneByOne.url, 2),
+        'bare Hono handler': post(bare.url, 2),
+        producer: post(producer.url, 8),
+        counted: async () =>
+          COUNT *
+          (await postAtFullSpeed(`${producer.url}/create-async?count=${COUNT}`, pick(2, 1), signal, COUNT_CONNECTIONS)),
+      },
+      rounds,
+      say,
+    );
+    const against = (name: 'bare Hono handler' | 'one transaction per event') => ({ name, values: measured[name] });
+    const one = { what: 'create-async, one producer', ours: measured.producer };
     return {
       rows: [
+        { ...one, scenario: 'B1', unit: 'requests/s', baseline: against('bare Hono handler'), bar: { atLeast: 0.45 } },
         {
-          scenario: 'B1',
-          what: 'create-async, one producer',
-          unit: 'requests/s',
-          ours: measured.producer,
-          baseline: { name: 'bare Hono handler', values: measured['bare Hono handler'] },
-          bar: { atLeast: 0.45 },
+          ...one,
+          scenario: 'B2',
+          unit: 'events/s',
+          baseline: against('one transaction per event'),
+          bar: { atLeast: 20 },
+        },
+        {
+          scenario: 'B4',
+          what: `create-async?count=${COUNT}`,
+          unit: 'events/s',
+          ours: measured.counted,
+          baseline: against('one transaction per event'),
+          bar: { atLeast: 100 },
         },
       ],
     };

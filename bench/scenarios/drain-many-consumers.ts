@@ -19,7 +19,7 @@ export const drainManyConsumers: Scenario = {
       consumers.push(consumer);
     }
     const deadlocksBefore = await countDeadlocks(db);
-    const events = pick(60_000, 20_000);
+    const events = pick(40_000, 20_000);
     const by = (count: number) => (isWarmUp: boolean) =>
       drain(db, isWarmUp ? WARM_UP_EVENTS : events, consumers.slice(0, count));
     const { one, four, two } = await interleave({ four: by(4), two: by(2), one: by(1) }, rounds, say);

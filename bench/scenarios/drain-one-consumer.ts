@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts';
 export const drainOneConsumer: Scenario = {
   names: ['B5'],
   what: 'drain of 200,000 by one consumer, against claiming and filling one by one',
-  seconds: 30,
+  seconds: 36,
   async run({ database, startWordService, startConsumer, rounds, pick, say }) {
     const { db } = await database();
     await startWordService();
@@ -16,7 +16,7 @@ export const drainOneConsumer: Scenario = {
     single.freeze();
     const measured = await interleave(
       {
-        'one by one': (isWarmUp) => drain(db, isWarmUp ? 200 : pick(1_000, 200), [single]),
+        'one by one': (isWarmUp) => drain(db, isWarmUp ? 100 : pick(500, 100), [single]),
         batches: (isWarmUp) => drain(db, isWarmUp ? WARM_UP_EVENTS : pick(200_000, 20_000), [ours]),
       },
       rounds,

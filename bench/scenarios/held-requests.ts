@@ -19,7 +19,7 @@ const CONSUMERS = 2;
 export const heldRequests: Scenario = {
   names: ['B10'],
   what: '1,000 and 10,000 held create-sync with no consumer; then two are started',
-  seconds: 27,
+  seconds: 21,
   async run(stage) {
     await allowOpenFiles(12_000);
     await stage.startWordService();

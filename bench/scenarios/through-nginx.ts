@@ -6,12 +6,13 @@ import type { Scenario } from '../scenario.ts';
 export const throughNginx: Scenario = {
   names: ['B3'],
   what: 'create-async through nginx with two producers, against nginx with two bare handlers',
-  seconds: 20,
+  seconds: 23,
   async run({ startProducer, startBaseline, startNginx, rounds, pick, say, signal }) {
     const bare = await startNginx([await startBaseline('bare-server'), await startBaseline('bare-server')]);
     const ours = await startNginx([await startProducer(), await startProducer()]);
-    const post = (url: string) => () => postAtFullSpeed(`${url}/create-async`, pick(2, 1), signal);
-    const sides = { 'two bare handlers': post(bare.url), 'two producers': post(ours.url) };
+    const post = (url: string, warmUpSeconds: number) => (isWarmUp: boolean) =>
+      postAtFullSpeed(`${url}/create-async`, pick(isWarmUp ? warmUpSeconds : 2, 1), signal);
+    const sides = { 'two bare handlers': post(bare.url, 2), 'two producers': post(ours.url, 6) };
     const measured = await interleave(sides, rounds, say);
     return {
       rows: [
