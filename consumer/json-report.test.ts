@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 const run = promisify(execFile);
 const MODULE = JSON.stringify(new URL('json-report.ts', import.meta.url).href);
@@ -54,4 +55,19 @@ test('what is less important than the level is not written', async () => {
     `report.note('stopped'); report.databaseLost(new Error('gone')); await report.flush();`,
   );
   expect(lines).toMatchObject([{ reason: 'gone' }]);
+});
+
+test('a process whose output nobody reads any more can end at once', async () => {
+  // Waits without its event loop, so that it has not noticed yet that the reader is gone.
+  const script = `import { createJsonReport } from ${MODULE};
+    const report = createJsonReport('info', 'ana');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    report.note('stopped');
+    process.exit(7);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  child.stdout.destroy();
+  expect(await once(child, 'exit')).toEqual([7, null]);
 });

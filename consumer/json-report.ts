@@ -4,6 +4,8 @@ import { messageOf, type Report } from './report.ts';
 /** JSON lines: one per batch, and one for whatever happens beside. */
 export function createJsonReport(level: string, consumer: string): Report {
   const destination = pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 });
+  // At process.exit it would try without end to write to a pipe that nobody reads any more; main.ts flushes before.
+  destination.flushSync = () => {};
   const log = pino({ level, base: { part: 'consumer', consumer } }, destination);
   return {
     filled: (fills, lost, ms) =>
@@ -21,7 +23,6 @@ export function createJsonReport(level: string, consumer: string): Report {
     trouble: (what, error) => log.error({ err: error }, what),
     note: (line) => log.info(line),
     warn: (line) => log.warn(line),
-    // Not flushSync: it goes on for ever when nobody reads our output any more.
     flush: () => new Promise((resolve) => log.flush(() => resolve())),
   };
 }
