@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasEnded, spawnTied, stopProcess } from '../database/tied-process.ts';
+import { answers } from '../start/part.ts';
 
 export interface BenchProcess {
   pid: number;
@@ -58,14 +59,4 @@ export async function startBenchProcess(options: BenchProcessOptions): Promise<B
       await stopped();
     },
   };
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }

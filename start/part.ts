@@ -50,7 +50,8 @@ async function waitUntilReady(name: string, child: ChildProcess, url: string): P
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Whether this is answered 2xx within a second. */
+export async function answers(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
     await response.body?.cancel();
