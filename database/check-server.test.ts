@@ -33,7 +33,7 @@ test('a server whose SKIP LOCKED takes locks is accepted, by several consumers a
   await Promise.all(Array.from({ length: 5 }, () => checkSkipLocked(database.connect())));
 });
 
-/** TiDB's own behaviour, played by a routine that reads without a lock; `shift` is what the second one's clock adds. */
+/** TiDB's own behaviour, played by a routine that reads without a lock; `shift` is what each connection's clock adds. */
 async function takeNoLocks(shift: string) {
   await sql`DROP PROCEDURE try_lock`.execute(db);
   await sql`

@@ -28,7 +28,8 @@ const HOLDS_MS = [100, 500, 1_000, 1_000, 1_000];
 
 /**
  * Throws if this server's SKIP LOCKED takes no locks: TiDB reads the words and ignores them, and two consumers would
- * claim the same events. Needs two connections; a create may wait for it, for a tenth of a second.
+ * claim the same events. Needs two connections. A create may wait for it: for a tenth of a second,
+ * or, on a machine that is too busy to run both at once, for up to a second a try.
  */
 export async function checkSkipLocked(db: Database): Promise<void> {
   for (const holdMs of HOLDS_MS) {

@@ -264,7 +264,10 @@ export async function isRoutineMissing(db: Database, names: readonly string[]): 
   return rows.length < names.length;
 }
 
-/** Whether the row of DBStatus could be locked past SKIP LOCKED; the lock is held for `holdMs`. */
+/**
+ * Whether the row of DBStatus could be locked past SKIP LOCKED. If so the lock is held for `holdMs`; from `since` until
+ * `until`, in seconds by the database's clock.
+ */
 export async function tryLock(
   db: Database,
   holdMs: number,

@@ -126,6 +126,7 @@ async function createKeyed(db: Database, requests: Request[]): Promise<void> {
     db,
     Array.from(byKey, ([key, events]) => ({ key, events })),
   );
+  // At once, unlike createPlain: what goes wrong here still reaches the callers.
   for (const { key, events, resolve, reject } of requests) {
     const { firstId, howMany } = created.get(key!)!;
     if (howMany === events.length) resolve(firstId);
