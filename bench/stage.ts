@@ -65,6 +65,7 @@ export function createStage(options: StageOptions): Stage {
   const processes: BenchProcess[] = [];
   let parts = 0;
   const profiling: Environment = profiles ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` } : {};
+  const compileCache = join(directory, '../compile-cache'); // as with npm start, common to all scenarios
   const over = new AbortController();
   const databases = new Map<string, Promise<BenchDatabase>>();
   let wordServiceUrl = '';
@@ -88,7 +89,14 @@ export function createStage(options: StageOptions): Stage {
       name: main.replaceAll('/', '-').replace('.ts', ''),
       command: process.execPath,
       args: [fileURLToPath(new URL(`../${main}`, import.meta.url))],
-      env: { DATABASE_URL: (await database()).url, LOG_FORMAT: 'json', ...BRIEF_END, ...profiling, ...env },
+      env: {
+        DATABASE_URL: (await database()).url,
+        LOG_FORMAT: 'json',
+        NODE_COMPILE_CACHE: compileCache,
+        ...BRIEF_END,
+        ...profiling,
+        ...env,
+      },
       ...(readyUrl ? { readyUrl } : {}),
     });
   }
