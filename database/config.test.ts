@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readConsumerConfig } from '../consumer/config.ts';
 import { readStartConfig } from '../start/config.ts';
 import { databaseSettings, readSettings } from './config.ts';
 
+const run = promisify(execFile);
+const MODULE = JSON.stringify(new URL('config.ts', import.meta.url).href);
 const directory = mkdtempSync(join(tmpdir(), 'event-queue-secrets-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -52,10 +56,14 @@ describe('a secret in a file', () => {
     expect(readConsumerConfig(['--database-url', option], env).DATABASE_URL).toBe(option);
   });
 
-  test('reaches npm start, which hands its parts the URL and not the file as well', () => {
-    const config = readStartConfig([], { DATABASE_URL_FILE: secretFile(URL_IN_FILE) });
-    expect(config.databaseUrl).toBe(URL_IN_FILE);
-    expect(config.environment['DATABASE_URL_FILE']).toBeUndefined();
+  test('reaches npm start, which hands its parts the URL and not the file as well, though they read .env too', async () => {
+    writeFileSync(join(directory, '.env'), `DATABASE_URL_FILE=${secretFile(URL_IN_FILE)}\n`);
+    const { databaseUrl, environment } = readStartConfig([], { DATABASE_URL_FILE: secretFile(URL_IN_FILE) });
+    const part = `import { databaseSettings, readEnvironment, readSettings } from ${MODULE};
+      console.log(readSettings(databaseSettings, readEnvironment()).DATABASE_URL);`;
+    const env = { ...environment, DATABASE_URL: databaseUrl };
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', part], { cwd: directory, env });
+    expect(stdout.trim()).toBe(URL_IN_FILE);
   });
 });
 
