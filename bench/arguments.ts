@@ -65,6 +65,6 @@ See bench/README.md.
   --name NAME           Writes bench/results/NAME.json and NAME-*.svg; default: the server's name and version, or
                         trial unless everything runs at full length
   --profiles FOLDER     Every Node process of ours leaves a processor profile (.cpuprofile) there
-  --peers               Other queues on the same work as well; see bench/peers/
+  --peers               Instead: other queues and this one on the same work; see bench/peers/
   --help                This text
 `;

@@ -23,7 +23,8 @@ async function main(): Promise<void> {
     return;
   }
   const interrupted = listenForSignals();
-  if (args.peers) return runPeers(resultPath(`${args.name ?? 'peers'}.json`), args.quick, interrupted);
+  if (args.peers)
+    return runPeers(resultPath(`${args.name ?? (args.quick ? 'trial-peers' : 'peers')}.json`), args.quick, interrupted);
 
   await installPrograms(missingPrograms(), say);
   const isChosen = (names: readonly string[]) => names.some((name) => args.only.includes(name));

@@ -33,7 +33,7 @@ export const producerSettings = {
     1,
     1_000_000,
     20_000,
-    'Most create-sync requests held at once; a further one is answered 503',
+    'Most requests held at once, by create-sync and Prefer: wait; a further one is answered 503',
   ),
   IDEMPOTENCY_TTL_MS: milliseconds(
     1_000,
