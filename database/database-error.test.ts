@@ -5,19 +5,17 @@ const serverError = (errno: number) => Object.assign(new Error('from the server'
 const networkError = (code: string) => Object.assign(new Error('from the network'), { errno: -104, code });
 
 describe('what may be concluded from an error while a write was under way', () => {
-  test.each([1213, 1205, 3101, 1020, 1317, 1305, 1370])('%i: the server undid it', (errno) => {
+  test.each([1213, 1205, 3101, 1020, 1305, 1370])('%i: the server undid it', (errno) => {
     expect(classifyFault(serverError(errno), true)).toBe('not applied');
   });
 
-  test.each([1290, 1792, 1836, 4094, 1053, 3032, 1047, 1040, 1203, 1226, 4031])(
-    '%i: another server may take it',
-    (errno) => {
-      expect(classifyFault(serverError(errno), true)).toBe('unavailable');
-    },
-  );
+  test.each([1290, 1792, 1836, 4094, 3032, 1047, 1040, 1203, 1226, 4031])('%i: another server may take it', (errno) => {
+    expect(classifyFault(serverError(errno), true)).toBe('unavailable');
+  });
 
-  test.each([2013, 3100, 1180])('%i: it may have been applied', (errno) => {
+  test.each([2013, 3100, 1180, 1053, 1317, 1927])('%i: it may have been applied, unless it was a read', (errno) => {
     expect(classifyFault(serverError(errno), true)).toBe('unknown');
+    expect(classifyFault(serverError(errno), false)).toBe('unavailable');
   });
 
   test.each(['PROTOCOL_CONNECTION_LOST', 'ECONNRESET', 'EPIPE', 'TIME_LIMIT'])(

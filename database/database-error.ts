@@ -33,13 +33,14 @@ export class PoolBusyError extends Error {
 
 // 1205 undoes only the statement; the routines of init.sql turn that into a ROLLBACK of the whole unit.
 // 1305: a routine is missing for the moment in which init.sql is loaded again; 1370: not yet granted again after it.
-const NOT_APPLIED = new Set([1213, 1205, 3101, 1020, 1317, 1305, 1370]);
-// Read-only or fenced off after a failover, shutting down, not yet synchronised, too many connections, timed out while idle.
-const WRONG_SERVER = new Set([1290, 1792, 1836, 4094, 1053, 3032, 1047, 1040, 1203, 1226, 4031]);
+const NOT_APPLIED = new Set([1213, 1205, 3101, 1020, 1305, 1370]);
+// Read-only or fenced off after a failover, not yet synchronised, too many connections, timed out while idle.
+const WRONG_SERVER = new Set([1290, 1792, 1836, 4094, 3032, 1047, 1040, 1203, 1226, 4031]);
 // The account is refused. At start that is a mistake of the set-up; later, of whoever is changing the accounts just now.
 const LOGIN_REFUSED = new Set([1044, 1045, 1698]);
-// The reply of a COMMIT got lost between servers.
-const OUTCOME_LOST = new Set([2013, 3100, 1180]);
+// The reply of a COMMIT got lost between servers; or the session was ended (1053 shutdown, 1927) or interrupted (1317), which
+// is said in place of a reply even after a COMMIT (seen on MySQL 9.7: a create that it answered with 1053 was in the table).
+const OUTCOME_LOST = new Set([2013, 3100, 1180, 1053, 1317, 1927]);
 
 /** The one table of error classes. Server errors carry `errno` 1000 and up; anything else is the network's. */
 export function classifyFault(cause: unknown, mayHaveWritten: boolean, hasWorked = false): DatabaseFault {

@@ -1,6 +1,6 @@
 -- The only definition of the tables, and of the rules that bind clients in every language.
--- Loads on MySQL 8.4+, 9.x and MariaDB 10.6+, with a client that knows DELIMITER; loading it again is safe and
--- replaces the routines. Load it as the set-up account: a trigger needs SUPER, or log_bin_trust_function_creators,
+-- Loads on MySQL 8.4+, 9.x and MariaDB 10.6+, with a client that knows DELIMITER; loading it again keeps the
+-- data and replaces the routines. Load it as the set-up account: a trigger needs SUPER, or log_bin_trust_function_creators,
 -- where the binary log is on. Inside the routines only the server's clock is read.
 SET NAMES utf8mb4;
 SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
@@ -47,7 +47,8 @@ DELIMITER //
 
 -- Two rules for every client, also one that knows only id, valor and processing: a word never changes, and nobody
 -- holds an event without a lease. A claim made without one is a new attempt, so that it ends every older claim's fence;
--- an event given back is due at once; and a dead one can be filled, but not held.
+-- an event given back is due at once; and a dead one can be filled, but not held. Neither server replaces a
+-- trigger in one step: between these two statements only our own clients keep the rules, by the WHERE of their statements.
 DROP TRIGGER IF EXISTS keep_filled_and_lease //
 CREATE TRIGGER keep_filled_and_lease BEFORE UPDATE ON Events FOR EACH ROW
 BEGIN
@@ -66,7 +67,7 @@ END //
 
 -- Creates as many events as the JSON array has elements, and answers the id of the first. One round trip is one
 -- transaction, so a producer that is frozen halfway holds no lock on DBStatus. In both routines the answer is selected
--- before COMMIT: then nothing can fail after it, and an error always means that nothing was applied.
+-- before COMMIT: then nothing can fail after it. Only who is ended by a shutdown may hear of an error all the same.
 DROP PROCEDURE IF EXISTS create_events //
 CREATE PROCEDURE create_events(IN new_events JSON)
 BEGIN
@@ -161,7 +162,7 @@ BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
   SELECT id INTO locked_id FROM DBStatus FOR UPDATE SKIP LOCKED;
-  SET since = UNIX_TIMESTAMP(SYSDATE(6)); -- NOW would be when the routine was called, before the lock
+  SET since = UNIX_TIMESTAMP(SYSDATE(6));
   DO SLEEP(LEAST(hold_ms, 1000) / 1000); -- creates wait for it
   SELECT locked_id IS NOT NULL AS locked, since, UNIX_TIMESTAMP(SYSDATE(6)) AS until;
   COMMIT;

@@ -64,3 +64,30 @@ test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes
     await rm(directory, { recursive: true });
   }
 });
+
+test('a create that a server commits while it shuts down is not made again', async ({ skip }) => {
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue-shutdown-'));
+  const options = { directory, port: await freePort() };
+  let server = await startLocalServer(options);
+  const db = connectDatabase({ url: server.url(), patienceMs: 30_000 });
+  try {
+    await loadSchema(db);
+    // Only MySQL has a setting that makes a commit take so long, and answers a session that it ends.
+    const { rows } = await sql`SHOW VARIABLES LIKE 'binlog_group_commit_sync_delay'`.execute(db);
+    if (rows.length === 0) skip();
+    await sql`SET GLOBAL binlog_group_commit_sync_delay = 1000000`.execute(db);
+    const creating = createEvents(db, [{}, {}]);
+    const outcome = creating.catch((error: unknown) => error);
+    await expect
+      .poll(() => sql`SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO = 'COMMIT'`.execute(db))
+      .toMatchObject({ rows: [expect.anything()] });
+    await server.stop();
+    server = await startLocalServer(options);
+    expect(await outcome).toMatchObject({ fault: 'unknown' });
+    expect(await countEvents(db)).toBe(2);
+  } finally {
+    await db.destroy();
+    await server.stop();
+    await rm(directory, { recursive: true });
+  }
+});
