@@ -10,6 +10,8 @@ import { runWorker } from './worker.ts';
 
 // What is still in hand is given back this long before the grace ends.
 const GIVE_BACK_MS = 2_000;
+// npm passes a Ctrl-C on that the terminal has given us already: within this it is still the first.
+const REPEAT_MS = 500;
 
 async function main(args: string[]): Promise<void> {
   if (args.includes('--help')) {
@@ -78,8 +80,10 @@ function createReport(config: ConsumerConfig): Report {
 function listenForSignals(graceMs: number, report: Report): { stop: AbortSignal; giveUp: AbortSignal } {
   const stop = new AbortController();
   const giveUp = new AbortController();
+  let firstAt: number | undefined;
   const onSignal = (name: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(1);
+    if (firstAt !== undefined) return void (performance.now() - firstAt > REPEAT_MS && process.exit(1));
+    firstAt = performance.now();
     report.note(`${name}: finishing what is in hand`);
     stop.abort();
     setTimeout(() => giveUp.abort(), Math.max(0, graceMs - GIVE_BACK_MS)).unref();

@@ -142,6 +142,17 @@ describe('a consumer that is told to stop', () => {
     expect(await count(sql`valor IS NULL AND processing = 0 AND attempts = 0 AND claimed_by IS NULL`)).toBe(20);
   });
 
+  test('passed on by npm as well, which the terminal has sent already, is one', async () => {
+    await createEvents(db, some(5));
+    const { child, ended, says } = startConsumer('a', await wordsAfter(1_000));
+    await expect.poll(() => heldBy('a'), eventually).toBe(5);
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+    await says('finishing what is in hand');
+    expect(await ended).toMatchObject({ code: 0, signal: null });
+    expect(await count(sql`valor <> ''`)).toBe(5);
+  });
+
   test('twice exits at once', async () => {
     await createEvents(db, some(5));
     const { child, ended, says } = startConsumer('a', {
@@ -152,7 +163,9 @@ describe('a consumer that is told to stop', () => {
     child.kill('SIGTERM');
     await says('finishing what is in hand');
     const begin = performance.now();
-    child.kill('SIGINT');
+    // One that follows at once is taken for the first.
+    const again = setInterval(() => child.kill('SIGINT'), 100);
+    onTestFinished(() => clearInterval(again));
     expect(await ended).toMatchObject({ code: 1, signal: null });
     expect(performance.now() - begin).toBeLessThan(2_000);
     expect(await heldBy('a')).toBe(5);

@@ -9,7 +9,7 @@ import { findProgram, installPrograms } from './programs.ts';
 async function main(): Promise<void> {
   const config = readSettings(localServerSettings, readEnvironment());
   const stopped = new Promise<void>((resolveStop) => {
-    process.once('SIGINT', () => resolveStop()).once('SIGTERM', () => resolveStop());
+    process.on('SIGINT', () => resolveStop()).on('SIGTERM', () => resolveStop());
   });
   if (!config.MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd')) await installPrograms(['mariadbd'], console.log);
   const server = await startLocalServer({

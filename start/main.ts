@@ -50,12 +50,16 @@ async function main(): Promise<void> {
 }
 
 let stopping = false;
+// npm passes a Ctrl-C on that the terminal has given us already: within this it is still the first.
+const REPEAT_MS = 500;
 
 /** Resolves at the first Ctrl-C or SIGTERM. A second one ends us at once, and the kernel ends our children. */
 function listenForSignals(): Promise<void> {
   return new Promise((resolve) => {
+    let firstAt: number | undefined;
     const onSignal = () => {
-      if (stopping) process.exit(1);
+      firstAt ??= performance.now();
+      if (performance.now() - firstAt > REPEAT_MS) process.exit(1);
       stopping = true;
       resolve();
     };

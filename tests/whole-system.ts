@@ -42,7 +42,8 @@ export async function prepareSystem(): Promise<{ environment: Record<string, str
 export async function startSystem(environment: Record<string, string>, ...args: string[]): Promise<WholeSystem> {
   const npm = spawn('npm', ['start', '--', ...args], {
     detached: true,
-    env: { ...process.env, DATABASE_URL: '', WORD_SERVICE_URL: '', ...environment },
+    // With bash npm's child is our process itself, which then gets a Ctrl-C twice: from the terminal, and from npm.
+    env: { ...process.env, npm_config_script_shell: 'bash', DATABASE_URL: '', WORD_SERVICE_URL: '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise((resolve) => npm.once('close', resolve));

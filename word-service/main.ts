@@ -13,7 +13,7 @@ function main(): void {
     server.close();
     server.closeAllConnections();
   };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
 }
 
 function fail(message: string): never {
