@@ -30,15 +30,16 @@ export async function keepLease(
 
 /** One renewal. Resolves to the ms until the next, or to undefined when every claim is lost: nothing is left to keep. */
 async function renewalRound(deps: LeaseDeps, claimedBy: string, claims: readonly Claim[]): Promise<number | undefined> {
+  const startedAt = performance.now();
   try {
     if ((await renewEvents(deps.db, claimedBy, claims, deps.leaseMs)) === 0) return undefined;
   } catch (error) {
     deps.report.trouble(`the lease of ${claims.length} events could not be renewed`, error);
   }
-  return nextRenewal(deps);
+  return Math.max(0, nextRenewal(deps) - (performance.now() - startedAt));
 }
 
-/** After a third of the lease: one renewal may fail, and the next is still in time. */
+/** A third of the lease after the last began: one renewal may fail, also slowly, and the next is still in time. */
 function nextRenewal({ leaseMs }: LeaseDeps): number {
   return leaseMs / 3;
 }

@@ -6,7 +6,7 @@ export interface WordServiceOptions {
   url: string;
   /** For one call, headers and body together. */
   attemptMs: number;
-  /** For one batch with all its retries; below the lease. */
+  /** For one batch with all its retries. It may be longer than the lease, which is renewed meanwhile. */
   totalMs: number;
   /** How often a call that failed in passing is repeated. */
   retries: number;
