@@ -27,6 +27,26 @@ describe('createEventsOnce', () => {
     expect(await createEvents(db, [{}])).toBe(8);
   });
 
+  test('takes a key that is forgotten while it is repeated for a new one', async () => {
+    await createEventsOnce(db, [keyed('old')]);
+    // Makes room between what a create reads first and what it reads last.
+    await sql`CREATE TRIGGER slowly BEFORE INSERT ON Events FOR EACH ROW DO SLEEP(0.5)`.execute(db);
+    try {
+      const creating = createEventsOnce(db, [keyed('old'), keyed('new')]);
+      await expect
+        .poll(() => sql`SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'`.execute(db))
+        .toMatchObject({ rows: [expect.anything()] });
+      await sql`DELETE FROM IdempotencyKeys WHERE idempotency_key = 'old'`.execute(db);
+      expect(Object.fromEntries(await creating)).toEqual({
+        old: { firstId: 3, howMany: 1 },
+        new: { firstId: 2, howMany: 1 },
+      });
+    } finally {
+      await sql`DROP TRIGGER slowly`.execute(db);
+    }
+    expect(await allIds()).toEqual([1, 2, 3]);
+  });
+
   test('answers a key that was used before with its events, and creates nothing for it', async () => {
     await createEventsOnce(db, [keyed('a', 2)]);
     const again = await createEventsOnce(db, [keyed('new'), keyed('a', 2), keyed('newer')]);
