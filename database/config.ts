@@ -88,7 +88,7 @@ export const databaseSettings = {
       'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded',
     ),
   ),
-  DATABASE_POOL_SIZE: wholeNumber(1, 1_000, 10, 'Most connections of one process; all work is in batches, so few do'),
+  DATABASE_POOL_SIZE: wholeNumber(2, 1_000, 10, 'Most connections of one process; all work is in batches, so few do'),
   DATABASE_TIMEOUT_MS: milliseconds(100, 10_000, 'For one statement; then a write counts as unknown'),
 };
 

@@ -132,7 +132,7 @@ function isRead({ sql }: Statement): boolean {
 
 const prepared = new WeakSet<object>();
 
-/** A connection with our session settings, or an error by `giveUpAt`. */
+/** A connection with our session settings, or an error: by `giveUpAt`, or when a server that let us in answers no more. */
 async function acquire(pool: Pool, giveUpAt: number): Promise<PoolConnection> {
   const connection = await takeFrom(pool, Math.max(giveUpAt - performance.now(), 50));
   if (prepared.has(connection)) return connection;

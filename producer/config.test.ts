@@ -4,7 +4,7 @@ import { producerSettings, readProducerConfig } from './config.ts';
 /** A value that each setting refuses, and what its message says would be accepted. */
 const REFUSED = {
   DATABASE_URL: ['postgres://127.0.0.1/messages', 'URL such as mysql://user:password@127.0.0.1:3316/messages'],
-  DATABASE_POOL_SIZE: ['1001', 'whole number, 1 to 1000'],
+  DATABASE_POOL_SIZE: ['1', 'whole number, 2 to 1000'],
   DATABASE_TIMEOUT_MS: ['99', 'whole number, 100 to 86400000'],
   PORT: ['65536', 'whole number, 0 to 65535'],
   HOST: ['two words', 'address'],

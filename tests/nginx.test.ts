@@ -85,6 +85,7 @@ test('a request id is kept when it is harmless, and given when there is none', a
 });
 
 test.each([
+  ['the path of nginx’s own problem document', 404, () => fetch(`${front}/problem`)],
   ['a body over 4 kB', 413, () => fetch(front, { method: 'POST', body: 'x'.repeat(5_000) })],
   ['headers over 8 kB', 431, () => fetch(front, { headers: { 'X-Long': 'x'.repeat(9_000) } })],
   ['a path over 8 kB', 414, () => fetch(`${front}/${'1'.repeat(9_000)}`)],

@@ -38,7 +38,7 @@ export function createWordService(initial: Behaviour): Server {
     if (!/^[1-9][0-9]{0,4}$/.test(words) || Number(words) > MOST_WORDS) {
       return sendJson(response, 400, `{"error":"words is a number from 1 to ${MOST_WORDS}"}`);
     }
-    if (latencyMs + jitterMs > 0) await sleep(latencyMs + Math.random() * jitterMs);
+    if (latencyMs + jitterMs > 0) await sleep(latencyMs + Math.random() * jitterMs, undefined, { ref: false });
     if (faultRate > 0 && Math.random() < faultRate) return sendFault(response, fault, Number(words));
     return sendJson(response, 200, randomWords(Number(words)));
   }
