@@ -8,6 +8,8 @@ import type { FaultRow } from '../run-row.ts';
 import { LOOK } from '../statements.ts';
 
 const SLOWLORIS = 1_000;
+// All at once they would keep this process busy, in which the proxies run, until CREATE_WAIT_MS is over.
+const COME_AT_ONCE = 500;
 
 export const loadRows: FaultRow[] = [
   {
@@ -94,16 +96,19 @@ export const loadRows: FaultRow[] = [
     suspends: ['C10'], // the consumer is stopped, and then has ten thousand to do
     async run({ system, isShort, check, until, pass }) {
       const [consumer] = system.consumers;
+      const createSync = (front: string) =>
+        create({ front, ledger: system.ledger, deadlineMs: 120_000 }, { kind: 'create-sync' });
       for (const held of isShort ? [1_000] : [1_000, 10_000]) {
         consumer!.freeze();
         const looks = system.producers.map(({ database }) =>
           database.intercept({ pattern: LOOK, side: 'request', act: () => 'pass' }),
         );
-        const waiting = Array.from({ length: held }, (_, n) =>
-          create({ front: system.fronts[n % 2]!, ledger: system.ledger, deadlineMs: 120_000 }, { kind: 'create-sync' }),
-        );
-        const isHeld = async () => (await idsWhere(system.db, sql`open = 1`)).length === held;
-        await until(`${held} held`, isHeld, 60_000);
+        const waiting: Promise<Operation>[] = [];
+        while (waiting.length < held) {
+          waiting.push(...Array.from({ length: COME_AT_ONCE }, (_, n) => createSync(system.fronts[n % 2]!)));
+          const areHeld = async () => (await idsWhere(system.db, sql`open = 1`)).length === waiting.length;
+          await until(`${waiting.length} held`, areHeld, 60_000);
+        }
         const before = looks.map(({ matched }) => matched());
         const seconds = 5;
         await pass(seconds * 1_000);
