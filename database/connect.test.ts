@@ -177,3 +177,15 @@ test('a deadlock is retried and reaches nobody', async () => {
     { id: 2, n: 2 },
   ]);
 });
+
+test('while all connections are in use, a further statement is refused before they are free again', async () => {
+  await using database = await createTestDatabase({ poolSize: 1, queueWaitMs: 100 });
+  let isOver = false;
+  const long = sql`SELECT SLEEP(2)`.execute(database.db).then(() => {
+    isOver = true;
+  });
+  await expect(countEvents(database.db)).rejects.toMatchObject({ fault: 'overloaded' });
+  expect(isOver).toBe(false);
+  await long;
+  expect(await countEvents(database.db)).toBe(0);
+});

@@ -23,6 +23,8 @@ export interface DatabaseOptions extends PatienceOptions {
   poolSize?: number;
   /** Most statements waiting for a connection; one more fails as overloaded. Default 1,000. */
   queueLimit?: number;
+  /** Longest wait of a statement while all connections are in use; then it fails as overloaded. Default 800. */
+  queueWaitMs?: number;
   /** For one connection to be made. Default 2,000. */
   connectTimeoutMs?: number;
   /** For one statement to be answered; then its connection is destroyed and its outcome is unknown. Default 10,000. */
@@ -70,11 +72,11 @@ function createDriver(options: DatabaseOptions): Driver {
     timezone: 'Z',
     supportBigNumbers: true,
   });
-  const statementTimeoutMs = options.statementTimeoutMs ?? 10_000;
+  const { statementTimeoutMs = 10_000, queueWaitMs = 800 } = options;
   const patiently = createPatience(options);
   let hasWorked = false;
   const run = async (statement: Statement, giveUpAt: number) => {
-    const connection = await acquire(pool, giveUpAt).catch((cause: unknown) => {
+    const connection = await acquire(pool, giveUpAt, queueWaitMs).catch((cause: unknown) => {
       throw new DatabaseError(cause, false, hasWorked);
     });
     hasWorked = true;
@@ -117,7 +119,8 @@ async function runOnce(
     connection.release();
     return result;
   } catch (cause) {
-    const error = new DatabaseError(cause, !isRead(statement));
+    // A read that was lost on the way may be sent again; nobody could tell.
+    const error = new DatabaseError(cause, !/^\s*select\b/i.test(statement.sql));
     // Only a connection that the server has just answered on is known to be good.
     if (error.fault === 'unavailable' || error.fault === 'unknown') connection.destroy();
     else connection.release();
@@ -125,16 +128,11 @@ async function runOnce(
   }
 }
 
-/** A read that was lost on the way may be sent again; nobody could tell. */
-function isRead({ sql }: Statement): boolean {
-  return /^\s*select\b/i.test(sql);
-}
-
 const prepared = new WeakSet<object>();
 
 /** A connection with our session settings, or an error: by `giveUpAt`, or when a server that let us in answers no more. */
-async function acquire(pool: Pool, giveUpAt: number): Promise<PoolConnection> {
-  const connection = await takeFrom(pool, Math.max(giveUpAt - performance.now(), 50));
+async function acquire(pool: Pool, giveUpAt: number, queueWaitMs: number): Promise<PoolConnection> {
+  const connection = await takeFrom(pool, Math.max(giveUpAt - performance.now(), 50), queueWaitMs);
   if (prepared.has(connection)) return connection;
   try {
     connection.on('error', () => {}); // without a listener the event would end the process; the statement fails anyway
@@ -148,13 +146,20 @@ async function acquire(pool: Pool, giveUpAt: number): Promise<PoolConnection> {
 }
 
 /** mysql2 waits for a free connection without a limit. One that comes too late goes straight back to the pool. */
-function takeFrom(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
+function takeFrom(pool: Pool, makingMs: number, queueWaitMs: number): Promise<PoolConnection> {
   return new Promise((resolve, reject) => {
     let late = false;
-    const limit = setTimeout(() => {
+    const giveUp = () => {
       late = true;
-      reject(new PoolBusyError(`no connection was free within ${Math.round(timeoutMs)} ms`));
-    }, timeoutMs);
+      reject(new PoolBusyError('no connection was free in time'));
+    };
+    let limit = setTimeout(giveUp, makingMs);
+    const onEnqueue = () => {
+      clearTimeout(limit);
+      limit = setTimeout(giveUp, Math.min(makingMs, queueWaitMs));
+    };
+    // Said before getConnection returns, if the pool neither has a connection nor may make another.
+    pool.on('enqueue', onEnqueue);
     pool.getConnection((error, connection) => {
       clearTimeout(limit);
       // mysql2 has no code for it.
@@ -163,6 +168,7 @@ function takeFrom(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
       else if (late) connection.release();
       else resolve(connection);
     });
+    pool.off('enqueue', onEnqueue);
   });
 }
 
