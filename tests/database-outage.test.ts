@@ -50,7 +50,12 @@ test('processes wait for a database that is not there yet or goes away, say so o
   let server: Awaited<ReturnType<typeof startLocalServer>> | undefined;
   try {
     for (let outage = 1; outage <= 3; outage++) {
-      await expect.poll(() => producer.said(/database lost/), { timeout: 10_000 }).toBe(outage);
+      // Nobody asks an idle producer anything; a probe does. It says so at most every five seconds.
+      const probed = async () => {
+        expect((await fetch(`${front}/readyz`)).status).toBe(503);
+        return producer.said(/database lost/);
+      };
+      await expect.poll(probed, { timeout: 20_000 }).toBe(outage);
       await expect.poll(() => consumer.said(/database lost/), { timeout: 10_000 }).toBe(outage);
       const refused = await fetch(`${front}/create-async`, { method: 'POST' });
       expect(refused.status).toBe(503);
@@ -66,8 +71,6 @@ test('processes wait for a database that is not there yet or goes away, say so o
       if (outage < 3) {
         process.kill(server.pid, 'SIGKILL');
         await server.ended;
-        // Nobody asks an idle producer anything; a probe does.
-        expect((await fetch(`${front}/readyz`)).status).toBe(503);
       }
     }
     expect([producer.said(/lost/), consumer.said(/lost/)]).toEqual([3, 3]);
