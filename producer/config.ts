@@ -48,7 +48,11 @@ export const producerSettings = {
     'auto',
     'Which requests have a line at the level info; auto: all in a terminal, else those that failed',
   ),
-  SHUTDOWN_GRACE_MS: milliseconds(0, 10_000, 'From SIGTERM to exit; held requests are answered 202 shortly before'),
+  SHUTDOWN_GRACE_MS: milliseconds(
+    0,
+    10_000,
+    'From SIGTERM to exit; held requests are answered 202 shortly before. Below 5000 a restart may cost requests',
+  ),
   API_TOKENS: tokens('Of the tokens one of which every request must carry, but for probes and the docs; empty: none'),
   OPERATOR_TOKENS: tokens(
     'Of the tokens for /operator, which shows and revives the dead; empty: there is no such path',
