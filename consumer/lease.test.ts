@@ -27,7 +27,7 @@ test('a claim is kept though one renewal fails, and that only at its time limit'
   await failed;
   // It still waits on the server, and would renew the lease when the lock is gone.
   const { rows } = await sql<{ id: number }>`
-    SELECT ID AS id FROM information_schema.PROCESSLIST WHERE INFO LIKE '%AS held%' AND ID <> CONNECTION_ID()`.execute(
+    SELECT ID AS id FROM information_schema.PROCESSLIST WHERE INFO LIKE '%AS held%' AND DB = DATABASE() AND ID <> CONNECTION_ID()`.execute(
     db,
   );
   expect(rows).toHaveLength(1);

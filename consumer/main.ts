@@ -82,8 +82,9 @@ function listenForSignals(graceMs: number, report: Report): { stop: AbortSignal;
   const giveUp = new AbortController();
   let firstAt: number | undefined;
   const onSignal = (name: NodeJS.Signals) => {
-    if (firstAt !== undefined) return void (performance.now() - firstAt > REPEAT_MS && process.exit(1));
-    firstAt = performance.now();
+    firstAt ??= performance.now();
+    if (performance.now() - firstAt > REPEAT_MS) process.exit(1);
+    if (stop.signal.aborted) return;
     report.note(`${name}: finishing what is in hand`);
     stop.abort();
     setTimeout(() => giveUp.abort(), Math.max(0, graceMs - GIVE_BACK_MS)).unref();

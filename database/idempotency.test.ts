@@ -34,7 +34,9 @@ describe('createEventsOnce', () => {
     try {
       const creating = createEventsOnce(db, [keyed('old'), keyed('new')]);
       await expect
-        .poll(() => sql`SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'`.execute(db))
+        .poll(() =>
+          sql`SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep' AND DB = DATABASE()`.execute(db),
+        )
         .toMatchObject({ rows: [expect.anything()] });
       await sql`DELETE FROM IdempotencyKeys WHERE idempotency_key = 'old'`.execute(db);
       expect(Object.fromEntries(await creating)).toEqual({

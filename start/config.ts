@@ -45,7 +45,7 @@ export function readStartConfig(args: string[], env: Record<string, string | und
     databaseUrl:
       env['DATABASE_URL'] || env['DATABASE_URL_FILE'] ? readSettings(databaseSettings, env).DATABASE_URL : undefined,
     wordServiceUrl: env['WORD_SERVICE_URL'] || undefined,
-    // The parts are given the URL itself. Empty, not undefined: a part would read a variable that is missing from .env.
+    // The parts are given the URL itself. Empty, not undefined: what is not set a part reads from .env again.
     environment: { ...env, DATABASE_URL_FILE: '' },
   };
 }
