@@ -49,6 +49,14 @@ test('each batch and each happening is one line of JSON, and a flush writes them
   }
 });
 
+test('a flush also writes what was logged while a write was under way', async () => {
+  const lines = await linesOf(
+    'info',
+    `report.note('x'.repeat(5_000)); report.note('stopped'); await report.flush(); process.exit(0);`,
+  );
+  expect(lines.map(({ msg }) => (msg as string).at(-1))).toEqual(['x', 'd']);
+});
+
 test('what is less important than the level is not written', async () => {
   const lines = await linesOf(
     'warn',

@@ -23,6 +23,9 @@ export function createJsonReport(level: string, consumer: string): Report {
     trouble: (what, error) => log.error({ err: error }, what),
     note: (line) => log.info(line),
     warn: (line) => log.warn(line),
-    flush: () => new Promise((resolve) => log.flush(() => resolve())),
+    // Twice: the first ends with a write that is under way, and what was logged meanwhile may be left.
+    flush: async () => {
+      for (let n = 0; n < 2; n++) await new Promise<void>((resolve) => log.flush(() => resolve()));
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
@@ -54,6 +55,17 @@ async function listen(server: Server): Promise<number> {
 async function wordsAfter(latencyMs: number) {
   const port = await listen(createWordService(behaviourSchema.parse({ latencyMs })));
   return { WORD_SERVICE_URL: `http://127.0.0.1:${port}/api`, WORD_ATTEMPT_MS: '60000', WORD_TOTAL_MS: '60000' };
+}
+
+/** A word service that answers nobody until it is released. */
+async function wordsOnRelease() {
+  const words = createWordService(behaviourSchema.parse({}));
+  const released = Promise.withResolvers<void>();
+  const port = await listen(
+    createHttpServer((request, response) => void released.promise.then(() => words.emit('request', request, response))),
+  );
+  const env = { WORD_SERVICE_URL: `http://127.0.0.1:${port}/api`, WORD_ATTEMPT_MS: '60000', WORD_TOTAL_MS: '60000' };
+  return { env, release: () => released.resolve() };
 }
 
 const TOO_LONG_MS = 600_000;
@@ -121,9 +133,12 @@ describe('a consumer that is told to stop', () => {
     'by %s fills what it holds, claims no more, and exits 0',
     async (signal) => {
       await createEvents(db, some(50));
-      const { child, ended } = startConsumer('a', { ...(await wordsAfter(1_000)), CONSUMER_BATCH: '10' });
+      const { env, release } = await wordsOnRelease();
+      const { child, ended, says } = startConsumer('a', { ...env, CONSUMER_BATCH: '10' });
       await expect.poll(() => heldBy('a'), eventually).toBe(20);
       child.kill(signal);
+      await says('finishing what is in hand');
+      release();
       expect(await ended).toMatchObject({ code: 0, signal: null, err: '', out: expect.stringContaining('stopped') });
       expect(await filledBy('a')).toBe(20);
       expect(await count(sql`valor IS NULL AND processing = 0 AND attempts = 0 AND claimed_by IS NULL`)).toBe(30);
@@ -144,11 +159,13 @@ describe('a consumer that is told to stop', () => {
 
   test('passed on by npm as well, which the terminal has sent already, is one', async () => {
     await createEvents(db, some(5));
-    const { child, ended, says } = startConsumer('a', await wordsAfter(1_000));
+    const { env, release } = await wordsOnRelease();
+    const { child, ended, says } = startConsumer('a', env);
     await expect.poll(() => heldBy('a'), eventually).toBe(5);
     child.kill('SIGINT');
     child.kill('SIGTERM');
     await says('finishing what is in hand');
+    release();
     expect(await ended).toMatchObject({ code: 0, signal: null });
     expect(await count(sql`valor <> ''`)).toBe(5);
   });

@@ -88,7 +88,8 @@ async function main(): Promise<void> {
   await db.destroy();
   log.info('stopped');
   // Not left to process.exit: what pino writes there goes on for ever when nobody reads our output any more.
-  await new Promise<void>((resolve) => log.flush(() => resolve()));
+  // Twice: the first ends with a write that is under way, and what was logged meanwhile may be left.
+  for (let n = 0; n < 2; n++) await new Promise<void>((resolve) => log.flush(() => resolve()));
   process.exit(0);
 }
 
