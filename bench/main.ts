@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, installPrograms } from '../database/programs.ts';
+import { stopThenEnd } from '../database/stop-signal.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import { drawCharts } from './charts/draw-charts.ts';
 import { runPeers } from './peers.ts';
@@ -45,11 +46,11 @@ async function main(): Promise<void> {
 /** The first Ctrl-C or SIGTERM stops what runs, and then us; a second one ends us at once, and the kernel our children. */
 function listenForSignals(): AbortSignal {
   const interrupted = new AbortController();
-  const onSignal = () => {
-    if (interrupted.signal.aborted) process.exit(1);
+  const begin = () => {
     say('stopping');
     interrupted.abort(new Error('stopped before the end'));
   };
+  const onSignal = stopThenEnd(begin, () => process.exit(1));
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return interrupted.signal;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { checkDatabase } from '../database/check-database.ts';
 import { connectDatabase } from '../database/connect.ts';
+import { stopThenEnd } from '../database/stop-signal.ts';
 import { type ConsumerConfig, helpText, readConsumerConfig } from './config.ts';
 import { createJsonReport } from './json-report.ts';
 import type { Report } from './report.ts';
@@ -10,8 +11,6 @@ import { runWorker } from './worker.ts';
 
 // What is still in hand is given back this long before the grace ends.
 const GIVE_BACK_MS = 2_000;
-// npm passes a Ctrl-C on that the terminal has given us already: within this it is still the first.
-const REPEAT_MS = 500;
 
 async function main(args: string[]): Promise<void> {
   if (args.includes('--help')) {
@@ -80,16 +79,13 @@ function createReport(config: ConsumerConfig): Report {
 function listenForSignals(graceMs: number, report: Report): { stop: AbortSignal; giveUp: AbortSignal } {
   const stop = new AbortController();
   const giveUp = new AbortController();
-  let firstAt: number | undefined;
-  const onSignal = (name: NodeJS.Signals) => {
-    firstAt ??= performance.now();
-    if (performance.now() - firstAt > REPEAT_MS) process.exit(1);
-    if (stop.signal.aborted) return;
+  const begin = (name: NodeJS.Signals) => {
     report.note(`${name}: finishing what is in hand`);
     stop.abort();
     setTimeout(() => giveUp.abort(), Math.max(0, graceMs - GIVE_BACK_MS)).unref();
     setTimeout(() => process.exit(0), graceMs).unref();
   };
+  const onSignal = stopThenEnd(begin, () => process.exit(1));
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return { stop: stop.signal, giveUp: giveUp.signal };
 }

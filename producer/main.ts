@@ -1,6 +1,7 @@
 import { checkDatabase } from '../database/check-database.ts';
 import { connectDatabase, type Database } from '../database/connect.ts';
 import { countEvents, findEvent, listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events.ts';
+import { stopThenEnd } from '../database/stop-signal.ts';
 import { createApp } from './app.ts';
 import { createCompletionPoller } from './completion-poller.ts';
 import { readProducerConfig } from './config.ts';
@@ -14,20 +15,13 @@ import { closeServer, listen, portOf } from './server.ts';
 const ROUTINES = ['create_events', 'create_events_once', 'forget_keys', 'raise_counter', 'revive_events'];
 // Held requests are let go this long before the grace ends, so that their answers still get out.
 const ANSWER_MS = 1_000;
-// npm passes a Ctrl-C on that the terminal has given us already: within this it is still the first.
-const REPEAT_MS = 500;
 
 async function main(): Promise<void> {
   const config = readProducerConfig();
   const log = createLogger(config);
   const shutdown = new AbortController();
   const stopSignal = new Promise<NodeJS.Signals>((resolve) => {
-    let firstAt: number | undefined;
-    const onSignal = (name: NodeJS.Signals) => {
-      firstAt ??= performance.now();
-      if (performance.now() - firstAt > REPEAT_MS) process.exit(1); // a second one means now
-      resolve(name);
-    };
+    const onSignal = stopThenEnd(resolve, () => process.exit(1));
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   });
 

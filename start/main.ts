@@ -5,6 +5,7 @@ import { connectDatabase } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
 import { type Account, localServerUrl, startLocalServer } from '../database/local-server.ts';
 import { findProgram, installPrograms } from '../database/programs.ts';
+import { stopThenEnd } from '../database/stop-signal.ts';
 import { HELP, readStartConfig, type StartConfig } from './config.ts';
 import { layOutNginx } from './nginx.ts';
 import { keepRunning, type ProcessPart, type RunningPart, startProcess } from './part.ts';
@@ -50,19 +51,15 @@ async function main(): Promise<void> {
 }
 
 let stopping = false;
-// npm passes a Ctrl-C on that the terminal has given us already: within this it is still the first.
-const REPEAT_MS = 500;
 
 /** Resolves at the first Ctrl-C or SIGTERM. A second one ends us at once, and the kernel ends our children. */
 function listenForSignals(): Promise<void> {
   return new Promise((resolve) => {
-    let firstAt: number | undefined;
-    const onSignal = () => {
-      firstAt ??= performance.now();
-      if (performance.now() - firstAt > REPEAT_MS) process.exit(1);
+    const begin = () => {
       stopping = true;
       resolve();
     };
+    const onSignal = stopThenEnd(begin, () => process.exit(1));
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   });
 }

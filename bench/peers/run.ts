@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   const { toMarkdown } = await import('./table.ts');
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => stop.abort(new Error('stopped before the end')));
+    process.on(name, () => stop.abort(new Error('stopped before the end')));
   }
   const comparison = await comparePeers(
     {

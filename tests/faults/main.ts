@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLocalServer } from '../../database/local-server.ts';
+import { stopThenEnd } from '../../database/stop-signal.ts';
 import { freePort } from '../free-port.ts';
 import { rows } from './rows.ts';
 import { type FaultRow, type RowResult, runRow } from './run-row.ts';
@@ -42,7 +43,8 @@ async function main(): Promise<void> {
       process.exit(130);
     })();
   };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const onSignal = stopThenEnd(interrupt, () => process.exit(1));
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
   undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   const starting = startLocalServer({ directory, port: await freePort() });
