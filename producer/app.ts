@@ -8,6 +8,7 @@ import { described, documentationOf, routes } from './api-description.ts';
 import { addDocs } from './docs.ts';
 import { checkEventBody } from './event-body.ts';
 import { noEvent, toEventId } from './event-id.ts';
+import { FixedPathRouter } from './fixed-path-router.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { addOperatorRoutes, type OperatorDeps } from './operator.ts';
 import { preferenceApplied, preferredWait } from './prefer.ts';
@@ -41,7 +42,7 @@ export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
   const { createEvents, countEvents, findEvent, isDraining, log } = deps;
   const takePlace = createWaitingRoom(deps);
   const { apiTokens = [], corsOrigins = [], operator } = deps;
-  const app = new Hono<RequestVariables>();
+  const app = new Hono<RequestVariables>({ router: new FixedPathRouter() });
 
   app.use(logRequests(deps));
   app.onError((error, c) => {
