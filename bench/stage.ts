@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
 import type { LocalServer } from '../database/local-server.ts';
 import { findProgram } from '../database/programs.ts';
 import { layOutNginx } from '../start/nginx.ts';
+import { nodeArgs } from '../start/node-args.ts';
 import { freePort } from '../tests/free-port.ts';
 import { type BenchProcess, type BenchProcessOptions, startBenchProcess } from './bench-process.ts';
 
@@ -88,7 +88,7 @@ export function createStage(options: StageOptions): Stage {
     return start({
       name: main.replaceAll('/', '-').replace('.ts', ''),
       command: process.execPath,
-      args: [fileURLToPath(new URL(`../${main}`, import.meta.url))],
+      args: nodeArgs(main),
       env: {
         DATABASE_URL: (await database()).url,
         LOG_FORMAT: 'json',

@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { connectDatabase } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
 import { type Account, localServerUrl, startLocalServer } from '../database/local-server.ts';
@@ -8,6 +7,7 @@ import { findProgram, installPrograms } from '../database/programs.ts';
 import { stopThenEnd } from '../database/stop-signal.ts';
 import { HELP, readStartConfig, type StartConfig } from './config.ts';
 import { layOutNginx } from './nginx.ts';
+import { nodeArgs } from './node-args.ts';
 import { keepRunning, type ProcessPart, type RunningPart, startProcess } from './part.ts';
 import { checkPorts } from './ports.ts';
 import { lineWriter } from './terminal.ts';
@@ -136,8 +136,7 @@ async function startProducers(config: StartConfig, env: ProcessPart['env']): Pro
 }
 
 function nodePart(folder: string, env: ProcessPart['env'], readyUrl?: string, name = folder): ProcessPart {
-  const main = fileURLToPath(new URL(`../${folder}/main.ts`, import.meta.url));
-  const part = { name, command: process.execPath, args: [main], env, say: lineWriter(name) };
+  const part = { name, command: process.execPath, args: nodeArgs(`${folder}/main.ts`), env, say: lineWriter(name) };
   return readyUrl ? { ...part, readyUrl } : part;
 }
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
@@ -9,6 +10,7 @@ import type { z } from 'zod';
 import { consumerSettings } from '../consumer/config.ts';
 import { fileVariable, readSettings } from '../database/config.ts';
 import { producerSettings } from '../producer/config.ts';
+import { nodeArgs } from '../start/node-args.ts';
 import { wordServiceSettings } from '../word-service/config.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -181,5 +183,18 @@ test('what an image copies is all that its program imports', () => {
       ([, folder]) => folder,
     );
     expect(copied).toEqual(['database', name]);
+  }
+});
+
+test('npm run, npm start and an image start a part alike', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+  for (const name of Object.keys(ours)) {
+    const here = fileURLToPath(new URL('..', import.meta.url));
+    const started = ['node', ...nodeArgs(`${name}/main.ts`).map((word) => word.replace(here, ''))];
+    const command = /^CMD (.*)$/m.exec(readFileSync(`${name}/Dockerfile`, 'utf8'))![1]!;
+    expect({ script: scripts[name]!.split(' '), image: JSON.parse(command) }).toEqual({
+      script: started,
+      image: started,
+    });
   }
 });
