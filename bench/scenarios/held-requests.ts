@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../database/connect.ts';
 import { countEvents } from '../../database/events.ts';
-import { postAtConstantRate } from '../load/constant-rate.ts';
+import { type ConstantRate, postAtConstantRate } from '../load/constant-rate.ts';
 import { allowOpenFiles } from '../open-files.ts';
 import { residentMegabytes, startCpuClock } from '../process-usage.ts';
 import type { Row, Scenario } from '../scenario.ts';
 import { startQueryClock } from '../server-counters.ts';
-import type { Stage } from '../stage.ts';
+import type { BenchServer, Stage } from '../stage.ts';
 
 const LEVELS = [
   { callers: 1_000, cpuPercent: 20 },
@@ -19,12 +19,17 @@ const CONSUMERS = 2;
 export const heldRequests: Scenario = {
   names: ['B10'],
   what: '1,000 and 10,000 held create-sync with no consumer; then two are started',
-  seconds: 21,
+  seconds: 28,
   async run(stage) {
     await allowOpenFiles(12_000);
     await stage.startWordService();
     const rows: Row[] = [];
     for (const level of LEVELS) rows.push(...(await hold(stage, level)));
+    const { callers } = LEVELS.at(-1)!;
+    const memory = rows.findLast(({ unit }) => unit === 'MB')!;
+    const bare = { name: 'a bare Hono handler that holds them', values: [await holdBare(stage, callers)] };
+    const { bar: _, ...beside } = memory;
+    rows.push({ ...beside, what: `${memory.what}, beside Node's own`, baseline: bare });
     return { rows };
   },
 };
@@ -35,8 +40,7 @@ async function hold(stage: Stage, { callers, cpuPercent }: (typeof LEVELS)[numbe
   const producer = await startProducer();
   const before = await countEvents(db);
   say(`${callers.toLocaleString('en-US')} callers come and wait`);
-  const load = { rate: RATE, seconds: callers / RATE, warmUpSeconds: 0, windowSeconds: 3_600 };
-  const answered = postAtConstantRate({ ...load, url: `${producer.url}/create-sync` }, signal);
+  const answered = postAtConstantRate(arrivals(producer, callers), signal);
   const failed = answered.then(() => Promise.reject(new Error('they did not wait')));
   await Promise.race([failed, untilCreated(db, before + callers, signal)]);
 
@@ -66,6 +70,30 @@ async function hold(stage: Stage, { callers, cpuPercent }: (typeof LEVELS)[numbe
     row('memory', 'MB', usage.memory, 250),
     row('start of consumers to last answer', 's', (result.lastAnswerAt - startedAt) / 1_000, 2),
   ];
+}
+
+function arrivals({ url }: BenchServer, callers: number): ConstantRate {
+  const seconds = callers / RATE;
+  return { url: `${url}/create-sync`, rate: RATE, seconds, warmUpSeconds: 0, windowSeconds: 3_600 };
+}
+
+/** The memory, in MB, that as many callers take when nothing is done for them. */
+async function holdBare({ startBaseline, say, signal }: Stage, callers: number): Promise<number> {
+  const bare = await startBaseline('bare-server');
+  say(`${callers.toLocaleString('en-US')} callers come to a bare handler and wait`);
+  const seen = new AbortController();
+  const answered = postAtConstantRate(arrivals(bare, callers), AbortSignal.any([signal, seen.signal]));
+  const failed = answered.then(() => Promise.reject(new Error('they did not wait')));
+  await Promise.race([failed, untilHeld(bare, callers, signal)]);
+  const memory = residentMegabytes([bare.pid]);
+  seen.abort();
+  await failed.catch(() => {}); // they were cut off
+  await bare.stop();
+  return memory;
+}
+
+async function untilHeld({ url }: BenchServer, callers: number, signal: AbortSignal): Promise<void> {
+  while ((await (await fetch(`${url}/held`)).json()) !== callers) await sleep(50, undefined, { signal });
 }
 
 async function untilCreated(db: Database, events: number, signal: AbortSignal): Promise<void> {
