@@ -1,12 +1,24 @@
-import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 
-/** A port that nobody listens on now. */
-export function freePort(): Promise<number> {
+// Linux gives its outgoing connections ports from 32,768 on, macOS from 49,152. One of those could be taken before whoever
+// it is for listens, or while a server that was killed starts again.
+const FIRST = 20_000;
+const PORTS = 32_768 - FIRST;
+// Processes that run at the same time begin far from each other.
+let next = process.pid * 200;
+
+/** A port of 127.0.0.1 that nobody uses now, that no outgoing connection takes, and that is given to nobody else here. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST + (next++ % PORTS);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
+    const probe = createServer()
+      .once('error', () => resolve(false))
+      .listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 }

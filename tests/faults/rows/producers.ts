@@ -98,7 +98,9 @@ export const producerRows: FaultRow[] = [
       );
       const looked = () => looks.reduce((sum, { matched }) => sum + matched(), 0);
       const clients = Array.from({ length: GONE_CLIENTS }, async (_, n) => {
-        const leave = AbortSignal.timeout(random.between(1, 2_000));
+        const stayMs = random.between(1, 2_000);
+        await pass(n * 5); // all at once, a busy machine would still be connecting them when they leave
+        const leave = AbortSignal.timeout(stayMs);
         await create({ front: system.fronts[n % 2]!, ledger: system.ledger, leave }, { kind: 'create-sync' });
       });
       await Promise.all(clients);
