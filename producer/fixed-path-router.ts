@@ -3,7 +3,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 
 /**
  * Hono's TrieRouter, which looks up each fixed path once for each method and then remembers what it found. Hono's
- * fastest router cannot have `/:id` beside `/livez`, and the walk through the trie took 4 % of a create's time. Like
+ * fastest router cannot have `/:id` beside `/livez`, and the walk through the trie took 4 % of a producer's time. Like
  * Hono's own routers it hands out the same result again; Hono only reads it. Routes are added before the first match.
  */
 export class FixedPathRouter<T> implements Router<T> {

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { WordFault } from './unique-words.ts';
 
-const MEGABYTE = 1_048_576;
+export const MEGABYTE = 1_048_576;
 
 /** The same answer to every call. */
 export const say =

@@ -1,11 +1,9 @@
 import { sql } from 'kysely';
-import { BAD_ANSWERS, HEAVY_ANSWERS, say } from '../bad-answers.ts';
+import { BAD_ANSWERS, HEAVY_ANSWERS, MEGABYTE, say } from '../bad-answers.ts';
 import { create } from '../clients.ts';
 import { idsWhere } from '../questions.ts';
 import type { FaultRow } from '../run-row.ts';
 import type { WordFault } from '../unique-words.ts';
-
-const MEGABYTE = 1_048_576;
 
 export const wordServiceRows: FaultRow[] = [
   {
