@@ -3,9 +3,10 @@ import { sql } from 'kysely';
 import type { Database } from '../database/connect.ts';
 import { createEvents, type NewEvent } from '../database/events.ts';
 import type { BenchProcess } from './bench-process.ts';
+import type { ProcessorCost } from './processor-cost.ts';
 
 /** Enough to compile what is run often, before the first round counts. */
-export const WARM_UP_EVENTS = 10_000;
+const WARM_UP_EVENTS = 10_000;
 
 const CREATE_BATCH = 10_000;
 const LOOK_EVERY_MS = 20;
@@ -17,8 +18,14 @@ export const FROZEN_FOR_LONG = { DATABASE_TIMEOUT_MS: '600000' };
 /**
  * How many events per second these consumers fill: they stand still while so many are created, and then go on, warm and
  * connected. From then until the last is filled, by the database's clock. Afterwards they stand still again.
+ * What a fill costs is noted if `cost` is given.
  */
-export async function drain(db: Database, events: number, consumers: readonly BenchProcess[]): Promise<number> {
+export async function drain(
+  db: Database,
+  events: number,
+  consumers: readonly BenchProcess[],
+  cost?: ProcessorCost,
+): Promise<number> {
   const before = await newestId(db);
   for (let left = events; left > 0; left -= CREATE_BATCH) {
     await createEvents(
@@ -27,6 +34,7 @@ export async function drain(db: Database, events: number, consumers: readonly Be
     );
   }
   const { rows } = await sql<{ now: string }>`SELECT CAST(NOW(3) AS CHAR) AS now`.execute(db);
+  const endCost = cost?.begin();
   for (const consumer of consumers) consumer.thaw();
   const giveUpAt = performance.now() + LIMIT_MS;
   while (await isOpen(db, before)) {
@@ -34,7 +42,14 @@ export async function drain(db: Database, events: number, consumers: readonly Be
     await sleep(LOOK_EVERY_MS);
   }
   for (const consumer of consumers) consumer.freeze();
+  endCost?.(events);
   return events / (await secondsToLastFill(db, before, rows[0]!.now));
+}
+
+/** A side for `interleave`; what a fill costs is noted in the rounds that count. */
+export function drainingSide(db: Database, events: number, consumers: readonly BenchProcess[], cost: ProcessorCost) {
+  return (isWarmUp: boolean): Promise<number> =>
+    isWarmUp ? drain(db, WARM_UP_EVENTS, consumers) : drain(db, events, consumers, cost);
 }
 
 async function newestId(db: Database): Promise<number> {

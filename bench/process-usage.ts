@@ -22,12 +22,17 @@ export function proportionalMegabytes(pids: readonly number[]): number {
 }
 
 function sumMegabytes(pids: readonly number[], file: 'status' | 'smaps_rollup', kilobytes: RegExp): number {
-  const all = pids.flatMap((pid) => [pid, ...childrenOf(pid)]);
-  const values = all.map((pid) => Number(kilobytes.exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))?.[1] ?? 0));
+  const values = withChildren(pids).map((pid) =>
+    Number(kilobytes.exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))?.[1] ?? 0),
+  );
   return (values.reduce((sum, value) => sum + value, 0) * 1_024) / 1e6;
 }
 
 /** nginx has workers; nothing else of ours has children. */
+function withChildren(pids: readonly number[]): number[] {
+  return pids.flatMap((pid) => [pid, ...childrenOf(pid)]);
+}
+
 function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
@@ -36,7 +41,14 @@ function childrenOf(pid: number): number[] {
 
 /** Share of one core over a while: call it once to begin, and what it returns to end. In percent. */
 export function startCpuClock(pid: number): () => number {
-  const cpuAtStart = cpuSeconds(pid);
+  const cpuSince = startProcessorClock([pid]);
   const startedAt = performance.now();
-  return () => ((cpuSeconds(pid) - cpuAtStart) / (performance.now() - startedAt)) * 1_000 * 100;
+  return () => (cpuSince() / (performance.now() - startedAt)) * 1_000 * 100;
+}
+
+/** Seconds of processor time of these processes and their children: call it once to begin, and what it returns to end. */
+export function startProcessorClock(pids: readonly number[]): () => number {
+  const used = () => withChildren(pids).reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+  const atStart = used();
+  return () => used() - atStart;
 }

@@ -11,7 +11,7 @@ import { freePort } from '../tests/free-port.ts';
 import { type BenchProcess, type BenchProcessOptions, startBenchProcess } from './bench-process.ts';
 
 export interface StageOptions {
-  server: Pick<LocalServer, 'url'>;
+  server: Pick<LocalServer, 'url' | 'pid'>;
   /** Of this stage alone; made when missing. */
   directory: string;
   databaseName: string;
@@ -47,6 +47,8 @@ export interface Stage extends AsyncDisposable {
   say: (line: string) => void;
   /** What a full run takes, or what a quick one does. */
   pick: (full: number, quick: number) => number;
+  /** Of MySQL. */
+  serverPid: number;
   /** With the schema. Without a name it is the one that the processes below use; with one, a further one. */
   database: (name?: string) => Promise<BenchDatabase>;
   startProducer: (env?: Environment) => Promise<BenchServer>;
@@ -115,6 +117,7 @@ export function createStage(options: StageOptions): Stage {
     signal: over.signal,
     say: options.say,
     pick: (full, short) => (quick ? short : full),
+    serverPid: server.pid,
     database,
     startProducer: (env = {}) => startNodeServer('producer/main.ts', '/readyz', env),
     startConsumer: (env = {}) => startNode('consumer/main.ts', { WORD_SERVICE_URL: wordServiceUrl, ...env }),

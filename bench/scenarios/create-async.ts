@@ -1,5 +1,7 @@
 import { interleave } from '../interleave.ts';
+import { postingSide } from '../load/posting-side.ts';
 import { postAtFullSpeed } from '../load/wrk.ts';
+import { createProcessorCost } from '../processor-cost.ts';
 import type { Scenario } from '../scenario.ts';
 
 const COUNT = 1_000;
@@ -14,18 +16,20 @@ export const createAsync: Scenario = {
   names: ['B1', 'B2', 'B4'],
   what: 'create-async, and count=1000, against a bare Hono handler and one transaction per event',
   seconds: 42,
-  async run({ startProducer, startBaseline, rounds, pick, say, signal }) {
+  async run(stage) {
+    const { serverPid, startProducer, startBaseline, rounds, pick, say, signal } = stage;
     const producer = await startProducer();
     const bare = await startBaseline('bare-server');
     const oneByOne = await startBaseline('one-by-one-producer');
-    // There is more of a producer to compile: its rate still grew after four seconds.
-    const post = (url: string, warmUpSeconds: number) => (isWarmUp: boolean) =>
-      postAtFullSpeed(`${url}/create-async`, pick(isWarmUp ? warmUpSeconds : 2, 1), signal);
+    const bareCost = createProcessorCost({ handler: [bare.pid] });
+    const oneByOneCost = createProcessorCost({ MySQL: [serverPid] });
+    const ourCost = createProcessorCost({ producer: [producer.pid], MySQL: [serverPid] });
     const measured = await interleave(
       {
-        'one transaction per event': post(oneByOne.url, 2),
-        'bare Hono handler': post(bare.url, 2),
-        producer: post(producer.url, 8),
+        'one transaction per event': postingSide(stage, `${oneByOne.url}/create-async`, 2, oneByOneCost),
+        'bare Hono handler': postingSide(stage, `${bare.url}/create-async`, 2, bareCost),
+        // There is more of a producer to compile: its rate still grew after four seconds.
+        producer: postingSide(stage, `${producer.url}/create-async`, 8, ourCost),
         counted: async () =>
           COUNT *
           (await postAtFullSpeed(`${producer.url}/create-async?count=${COUNT}`, pick(2, 1), signal, COUNT_CONNECTIONS)),
@@ -52,6 +56,20 @@ export const createAsync: Scenario = {
           ours: measured.counted,
           baseline: against('one transaction per event'),
           bar: { atLeast: 100 },
+        },
+        {
+          scenario: 'B1',
+          what: 'processor of a create, producer',
+          unit: 'µs',
+          ours: ourCost.micros.producer,
+          baseline: { name: 'bare Hono handler', values: bareCost.micros.handler },
+        },
+        {
+          scenario: 'B1',
+          what: 'processor of a create, MySQL',
+          unit: 'µs',
+          ours: ourCost.micros.MySQL,
+          baseline: { name: 'one transaction per event', values: oneByOneCost.micros.MySQL },
         },
       ],
     };

@@ -15,6 +15,7 @@ export const createSyncBusy: Scenario = {
     const { pick, rounds, say, signal } = stage;
     const system = await startWholeSystem(stage);
     const { front, producers, consumers, words } = system;
+    const residentAtStart = residentMegabytes(processesOf(system));
     const windowSeconds = pick(4, 1);
     const seconds = windowSeconds * rounds;
     say(`${seconds} s of ${RATE} requests/s, after 3 s to warm up`);
@@ -43,6 +44,7 @@ export const createSyncBusy: Scenario = {
           unit: 'MB',
           ours: [proportionalMegabytes(processesOf(system))],
         },
+        { scenario: 'B12', what: 'the same, before it and after one event', unit: 'MB', ours: [residentAtStart] },
         memory('each producer', producers),
         memory('each consumer', consumers),
         memory('nginx', [front]),

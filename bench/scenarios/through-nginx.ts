@@ -1,5 +1,7 @@
+import type { BenchProcess } from '../bench-process.ts';
 import { interleave } from '../interleave.ts';
-import { postAtFullSpeed } from '../load/wrk.ts';
+import { postingSide } from '../load/posting-side.ts';
+import { costRows, createProcessorCost, wholeCost } from '../processor-cost.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** B3: the same as B1 with nginx in front of two. Only one side works at a time; the other is idle. */
@@ -7,13 +9,23 @@ export const throughNginx: Scenario = {
   names: ['B3'],
   what: 'create-async through nginx with two producers, against nginx with two bare handlers',
   seconds: 23,
-  async run({ startProducer, startBaseline, startNginx, rounds, pick, say, signal }) {
-    const bare = await startNginx([await startBaseline('bare-server'), await startBaseline('bare-server')]);
-    const ours = await startNginx([await startProducer(), await startProducer()]);
-    const post = (url: string, warmUpSeconds: number) => (isWarmUp: boolean) =>
-      postAtFullSpeed(`${url}/create-async`, pick(isWarmUp ? warmUpSeconds : 2, 1), signal);
-    const sides = { 'two bare handlers': post(bare.url, 2), 'two producers': post(ours.url, 6) };
-    const measured = await interleave(sides, rounds, say);
+  async run(stage) {
+    const { serverPid, startProducer, startBaseline, startNginx, rounds, say } = stage;
+    const handlers = [await startBaseline('bare-server'), await startBaseline('bare-server')];
+    const bare = await startNginx(handlers);
+    const producers = [await startProducer(), await startProducer()];
+    const ours = await startNginx(producers);
+    const bareCost = createProcessorCost({ nginx: [bare.pid], handlers: pidsOf(handlers) });
+    const ourCost = createProcessorCost({ nginx: [ours.pid], producers: pidsOf(producers), MySQL: [serverPid] });
+    const measured = await interleave(
+      {
+        'two bare handlers': postingSide(stage, `${bare.url}/create-async`, 2, bareCost),
+        'two producers': postingSide(stage, `${ours.url}/create-async`, 6, ourCost),
+      },
+      rounds,
+      say,
+    );
+    const name = 'nginx and two bare handlers';
     return {
       rows: [
         {
@@ -21,10 +33,22 @@ export const throughNginx: Scenario = {
           what: 'create-async, nginx and two producers',
           unit: 'requests/s',
           ours: measured['two producers'],
-          baseline: { name: 'nginx and two bare handlers', values: measured['two bare handlers'] },
+          baseline: { name, values: measured['two bare handlers'] },
           bar: { atLeast: 0.5 },
         },
+        {
+          scenario: 'B3',
+          what: 'processor of a request, without the client',
+          unit: 'µs',
+          ours: wholeCost(ourCost),
+          baseline: { name, values: wholeCost(bareCost) },
+        },
+        ...costRows('B3', 'of it', ourCost),
       ],
     };
   },
 };
+
+function pidsOf(processes: readonly BenchProcess[]): number[] {
+  return processes.map(({ pid }) => pid);
+}
