@@ -46,12 +46,19 @@ const REVIVE_BATCH = 1_000;
 /**
  * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
  * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
+ * `onTurn` is told before for how many ms, by the database's clock, the creates of others went first.
  */
-export function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
+export function createEvents(
+  db: Database,
+  events: readonly NewEvent[],
+  onTurn?: (waitedMs: number) => void,
+): Promise<number> {
   const list = JSON.stringify(events);
   return besideForeignClients(db, async () => {
-    const { rows } = await sql<{ first_id: number }[]>`CALL create_events(${list})`.execute(db);
-    return rows[0]![0]!.first_id;
+    const { rows } = await sql<{ first_id: number; waited: number }[]>`CALL create_events(${list})`.execute(db);
+    const { first_id, waited } = rows[0]![0]!;
+    onTurn?.(waited / 1_000);
+    return first_id;
   });
 }
 

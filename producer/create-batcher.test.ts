@@ -91,6 +91,21 @@ describe('group commit', () => {
     expect((await transactions()) - before).toBe(2);
   });
 
+  test('what arrives while others have their turn at DBStatus gathers too', async () => {
+    const create = startBatcher();
+    const before = await transactions();
+    const release = await holdCreates();
+    const first = create([{}]);
+    await untilHeld();
+    const second = create([{}]);
+    await sql`DO SLEEP(0.02)`.execute(db); // so long the first waits at least
+    await release();
+    await first;
+    const third = create([{}]);
+    expect(await Promise.all([second, third])).toEqual([2, 3]);
+    expect((await transactions()) - before).toBe(2);
+  });
+
   test('a create that finds nothing under way waits for nobody', async () => {
     const create = startBatcher();
     for (const id of [1, 2, 3]) expect(await create([{}])).toBe(id);

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/connect.ts';
 import { createEvents, createEventsOnce, type NewEvent } from '../database/events.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 export interface CreateBatcherOptions {
   db: Database;
@@ -33,13 +35,14 @@ interface Request {
 const MAX_EVENTS = 10_000;
 
 /**
- * Group commit: while one transaction is under way, the creates that arrive gather for the next. When idle nothing
- * waits. The returned function resolves to the id of the first of its events once they are committed, and its ids
- * follow each other; with a key that was used before, to that of the events created then. It rejects as createEvents
- * does, for every request of the failed transaction.
+ * Group commit: creates that arrive while one transaction is under way gather for the next; also while another producer's
+ * is, for they take turns. When idle nothing waits. The returned function resolves to the id of the first of its events
+ * once they are committed, and its ids follow each other; with a key that was used before, to that of the events created
+ * then. It rejects as createEvents does, for every request of the failed transaction.
  */
 export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
+  const turns = createTurns();
   let queuedEvents = 0;
   let running = false;
   let overdue: NodeJS.Timeout | undefined;
@@ -48,8 +51,9 @@ export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }:
     while (queue.length > 0) {
       const batch = takeBatch(queue, maxRequests);
       for (const { events } of batch) queuedEvents -= events.length;
-      await createBatch(db, batch);
+      await createBatch(db, batch, turns);
       refuseOverdue();
+      if (turns.pauseMs() > 0 && queue.length < maxRequests) await sleep(turns.pauseMs());
     }
     running = false;
   }
@@ -93,20 +97,22 @@ function takeBatch(queue: Request[], maxRequests: number): Request[] {
   return queue.splice(0, requests);
 }
 
-async function createBatch(db: Database, batch: Request[]): Promise<void> {
+async function createBatch(db: Database, batch: Request[], turns: Turns): Promise<void> {
   const plain = batch.filter(({ key }) => key === undefined);
   const keyed = batch.filter(({ key }) => key !== undefined);
   await Promise.all([
-    plain.length > 0 && createPlain(db, plain).catch((error: unknown) => rejectAll(plain, error)),
+    plain.length > 0 && createPlain(db, plain, turns).catch((error: unknown) => rejectAll(plain, error)),
     keyed.length > 0 && createKeyed(db, keyed).catch((error: unknown) => rejectAll(keyed, error)),
   ]);
 }
 
-async function createPlain(db: Database, requests: Request[]): Promise<void> {
-  const firstId = await createEvents(
-    db,
-    requests.flatMap(({ events }) => events),
-  );
+async function createPlain(db: Database, requests: Request[], turns: Turns): Promise<void> {
+  const newEvents = requests.flatMap(({ events }) => events);
+  let waited = 0;
+  const firstId = await createEvents(db, newEvents, (waitedMs) => {
+    waited = waitedMs;
+  });
+  turns.taken(firstId, newEvents.length, waited);
   // In the next turn of the event loop: by then the next statement is on its way, and the database works while we answer.
   setImmediate(answerAll, requests, firstId);
 }

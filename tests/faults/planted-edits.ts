@@ -19,7 +19,7 @@ export const plantedEdits = {
   'acknowledge before commit': [
     {
       file: 'database/events.ts',
-      is: 'export function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {',
+      is: 'export function createEvents(',
       becomes: `let committed: Promise<unknown> = Promise.resolve();
         export async function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
           await committed;
@@ -27,7 +27,7 @@ export const plantedEdits = {
           committed = sleep(50).then(() => createAndCommit(db, events));
           return id;
         }
-        function createAndCommit(db: Database, events: readonly NewEvent[]): Promise<number> {`,
+        function createAndCommit(`,
     },
   ],
   'a create sent again after an unknown outcome': [

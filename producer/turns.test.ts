@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { createTurns } from './turns.ts';
+
+/** The pauses after these creates, of one event each. */
+function pausesAfter(creates: readonly (readonly [firstId: number, waitedMs: number])[]): number[] {
+  const turns = createTurns();
+  return creates.map(([firstId, waitedMs]) => {
+    turns.taken(firstId, 1, waitedMs);
+    return turns.pauseMs();
+  });
+}
+
+test('half of the time until its turn is waited here, while others create in between', () => {
+  // It takes 4 ms until its turn, of which more and more are waited here.
+  const creates = [
+    [1, 4],
+    [3, 2],
+    [5, 2],
+  ] as const;
+  expect(pausesAfter(creates)).toEqual([2, 2, 2]);
+});
+
+test('nothing is waited for when nobody else creates, however long it took', () => {
+  const creates = [
+    [1, 4],
+    [3, 2],
+    [4, 2],
+    [5, 0],
+  ] as const;
+  expect(pausesAfter(creates)).toEqual([2, 2, 0, 0]);
+});
+
+test('a pause is never long, whatever the clock says', () => {
+  expect(pausesAfter([[7, 60_000]])).toEqual([5]);
+  expect(pausesAfter([[7, -60_000]])).toEqual([0]);
+});
