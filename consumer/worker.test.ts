@@ -11,6 +11,7 @@ const { db, letTimePass } = database;
 
 const NEVER = new AbortController().signal;
 const LONG_MS = 600_000;
+const WAIT = { timeout: 5_000 };
 const some = (count: number) => Array.from({ length: count }, () => ({}));
 const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 const UNTOUCHED = { valor: null, processing: 0, attempts: 0, claimed_by: null, last_error: null };
@@ -67,6 +68,38 @@ describe('a worker', () => {
       await expect.poll(filled).toBe(n);
     }
     stop.abort();
+    await running;
+  });
+
+  test('goes round at once after a batch, also after one that was not full', async () => {
+    const stop = new AbortController();
+    const { calls, makeValues } = createHandSource();
+    const { deps } = createWorker(makeValues, { once: false, concurrency: 2, pollMs: 60_000 });
+    await createEvents(db, some(3));
+    const running = runWorker(deps, stop.signal, NEVER);
+    await expect.poll(() => calls.length, WAIT).toBe(1);
+    await createEvents(db, some(2)); // a second hand is free, but would have found nothing before
+    calls[0]!.answer(calls[0]!.ids.map((id) => ({ valor: `palavra-${id}` })));
+    await expect.poll(() => calls.length, WAIT).toBe(2);
+    expect(calls.map(({ ids }) => ids.length)).toEqual([3, 2]);
+    calls[1]!.answer(calls[1]!.ids.map((id) => ({ valor: `palavra-${id}` })));
+    await expect.poll(filled, WAIT).toBe(5);
+    stop.abort();
+    await running;
+  });
+
+  test('does not let what comes wait longer than a poll for a batch that is in hand', async () => {
+    const { calls, makeValues } = createHandSource();
+    const stop = new AbortController();
+    const giveUp = new AbortController();
+    const { deps } = createWorker(makeValues, { once: false, concurrency: 2 });
+    await createEvents(db, some(1));
+    const running = runWorker(deps, stop.signal, giveUp.signal);
+    await expect.poll(() => calls.length, WAIT).toBe(1);
+    await createEvents(db, some(1));
+    await expect.poll(() => calls.length, WAIT).toBe(2);
+    stop.abort();
+    giveUp.abort();
     await running;
   });
 

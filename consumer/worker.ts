@@ -11,7 +11,7 @@ export interface WorkerDeps extends BatchDeps {
   batch: number;
   /** Most batches in hand at once. */
   concurrency: number;
-  /** Sleep after a claim that found nothing. */
+  /** Sleep after a claim that found nothing; longest wait for the batch of one that found less than it asked for. */
   pollMs: number;
   /** End when nothing is due. */
   once: boolean;
@@ -69,14 +69,25 @@ export async function workRound(
     return AFTER_TROUBLE_MS;
   }
   if (batch.claims.length > 0) {
+    const most = state.most;
     const work = workInBackground(deps, state, batch, giveUp).finally(() => state.inHand.delete(work));
     state.inHand.add(work);
+    // Fewer than it asked for: no more are due. What comes meanwhile gathers, or each would cost a claim of its own.
+    if (batch.claims.length < most) await within(pollMs, work, stop);
     return 0;
   }
   if (!once) return pollMs * (0.9 + Math.random() * 0.2);
   if (state.inHand.size === 0) return 'done';
   await Promise.race(state.inHand);
   return 0;
+}
+
+/** Resolves when the work is done, but after `ms` at the latest, or when `stop` is aborted. */
+async function within(ms: number, work: Promise<void>, stop: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const signal = AbortSignal.any([stop, done.signal]);
+  await Promise.race([work, sleep(ms, undefined, { signal }).catch(() => {})]);
+  done.abort();
 }
 
 async function claimBatch({ db, consumer, leaseMs }: WorkerDeps, state: WorkerState): Promise<Batch> {
