@@ -42,18 +42,19 @@ const MAX_EVENTS = 10_000;
  */
 export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
-  const turns = createTurns();
   let queuedEvents = 0;
   let running = false;
   let overdue: NodeJS.Timeout | undefined;
 
   async function run(): Promise<void> {
+    const turns = createTurns(); // how it went before an idle while says nothing
     while (queue.length > 0) {
       const batch = takeBatch(queue, maxRequests);
       for (const { events } of batch) queuedEvents -= events.length;
       await createBatch(db, batch, turns);
       refuseOverdue();
-      if (turns.pauseMs() > 0 && queue.length < maxRequests) await sleep(turns.pauseMs());
+      const pauseMs = turns.takePause();
+      if (pauseMs > 0 && queue.length < maxRequests) await sleep(pauseMs);
     }
     running = false;
   }

@@ -6,7 +6,7 @@ function pausesAfter(creates: readonly (readonly [firstId: number, waitedMs: num
   const turns = createTurns();
   return creates.map(([firstId, waitedMs]) => {
     turns.taken(firstId, 1, waitedMs);
-    return turns.pauseMs();
+    return turns.takePause();
   });
 }
 
@@ -33,4 +33,10 @@ test('nothing is waited for when nobody else creates, however long it took', () 
 test('a pause is never long, whatever the clock says', () => {
   expect(pausesAfter([[7, 60_000]])).toEqual([5]);
   expect(pausesAfter([[7, -60_000]])).toEqual([0]);
+});
+
+test('a pause is taken once: what nothing is told of, as a create with a key, is not followed by another', () => {
+  const turns = createTurns();
+  turns.taken(1, 1, 60_000);
+  expect([turns.takePause(), turns.takePause()]).toEqual([5, 0]);
 });

@@ -3,8 +3,8 @@ const LONGEST_PAUSE_MS = 5;
 export interface Turns {
   /** Told of each create: its first id, how many events it made, and for how many ms it waited until others had made theirs. */
   taken: (firstId: number, howMany: number, waitedMs: number) => void;
-  /** From the answer to that create to the sending of the next, in whole ms. */
-  pauseMs: () => number;
+  /** How long to wait, in whole ms, before the next is sent; 0 if asked again before that has been told of. */
+  takePause: () => number;
 }
 
 /**
@@ -14,14 +14,19 @@ export interface Turns {
  */
 export function createTurns(): Turns {
   let nextId = 0;
+  let pausedMs = 0;
   let pauseMs = 0;
   return {
     taken(firstId, howMany, waitedMs) {
-      const untilItsTurn = pauseMs + Math.max(0, waitedMs); // a clock may be set back
+      const untilItsTurn = pausedMs + Math.max(0, waitedMs); // a clock may be set back
       const isAlone = firstId === nextId;
       pauseMs = isAlone ? 0 : Math.min(LONGEST_PAUSE_MS, Math.round(untilItsTurn / 2));
       nextId = firstId + howMany;
     },
-    pauseMs: () => pauseMs,
+    takePause() {
+      pausedMs = pauseMs;
+      pauseMs = 0;
+      return pausedMs;
+    },
   };
 }
