@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, describe, expect, test } from 'vitest';
+import { isRunning } from '../tests/whole-system.ts';
+import { findProgram } from './programs.ts';
+
+const SETPRIV = findProgram('setpriv');
+const slow = await mkdtemp(join(tmpdir(), 'event-queue-tied-'));
+await writeFile(join(slow, 'setpriv'), `#!/bin/sh\nsleep 0.5\nexec ${SETPRIV} "$@"\n`, { mode: 0o755 });
+afterAll(() => rm(slow, { recursive: true }));
+
+const PARENT = `
+  import { spawnTied } from '${new URL('tied-process.ts', import.meta.url).href}';
+  const child = spawnTied('sleep', ['60'], { stdio: 'ignore' });
+  console.log(child.pid);
+  process.stdin.once('data', () => process.kill(process.pid, 'SIGKILL'));`;
+
+/** A process whose child is to sleep: the child's pid, and how to kill the parent. */
+async function startParent(path: string) {
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', PARENT], {
+    env: { ...process.env, PATH: path },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+  return { pid: Number(line), kill: () => parent.stdin.write('now') };
+}
+
+// Elsewhere than on Linux nothing ties a process to its parent.
+describe.runIf(SETPRIV)('a process ends with its parent', () => {
+  test('that is killed while it runs', async () => {
+    const { pid, kill } = await startParent(process.env['PATH']!);
+    await expect.poll(() => readFileSync(`/proc/${pid}/comm`, 'utf8'), { timeout: 10_000 }).toBe('sleep\n');
+    kill();
+    await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+  });
+
+  test('that is killed before it has begun', async () => {
+    const { pid, kill } = await startParent(slow + delimiter + process.env['PATH']);
+    kill();
+    await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+  });
+});
