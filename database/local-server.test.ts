@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sql } from 'kysely';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../tests/free-port.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
 import { connectDatabase } from './connect.ts';
@@ -29,6 +29,18 @@ test('a private server starts in a folder with a space in its name, keeps its da
   await afterwards.destroy();
   await again.stop();
   await rm(join(directory, '..'), { recursive: true });
+});
+
+test('a private server leaves the temporary tables of others alone', async () => {
+  // MariaDB removes, when it starts, what looks like a temporary table in the folder for those.
+  const common = await mkdtemp(join(tmpdir(), 'event-queue-'));
+  vi.stubEnv('TMPDIR', common);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await writeFile(join(common, '#sql-temptable-1-2-3.MAI'), 'of another server');
+  const server = await startLocalServer({ directory: join(common, 'private'), port: await freePort() });
+  await server.stop();
+  expect(await readdir(common)).toEqual(['#sql-temptable-1-2-3.MAI', 'private']);
+  await rm(common, { recursive: true });
 });
 
 test('a private server hands out no files of the machine', async () => {

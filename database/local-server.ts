@@ -45,14 +45,17 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   if (!program) throw new Error('neither mysqld nor mariadbd is on the PATH');
   const data = join(directory, 'data');
   const isMariaDb = (await run(program, ['--no-defaults', '--version'])).stdout.includes('MariaDB');
+  for (const folder of ['files', 'tmp']) await mkdir(join(directory, folder), { recursive: true });
+  // When MariaDB starts, it removes the temporary tables that it finds, also those of another server in the same folder.
+  const env = { ...process.env, TMPDIR: join(directory, 'tmp') };
   if (!existsSync(data)) {
     say(`preparing a private ${isMariaDb ? 'MariaDB' : 'MySQL'} in ${directory} …`);
-    await initialise(program, isMariaDb, directory, data);
+    await initialise(program, isMariaDb, directory, env);
   }
-  await mkdir(join(directory, 'files'), { recursive: true });
   const logPath = join(directory, 'server.log');
   const log = await open(logPath, 'w');
   const server = spawnTied(program, [...serverArgs(directory, data, port, isMariaDb), ...(options.args ?? [])], {
+    env,
     stdio: ['ignore', log.fd, log.fd],
   });
   await log.close();
@@ -80,20 +83,24 @@ export function localServerUrl(port: number, account: Account, database = 'messa
 }
 
 /** In a folder of its own first: what an interrupted first start leaves behind is never taken for data. */
-async function initialise(program: string, isMariaDb: boolean, directory: string, data: string): Promise<void> {
-  const fresh = `${data}.new`;
-  await mkdir(directory, { recursive: true });
+async function initialise(
+  program: string,
+  isMariaDb: boolean,
+  directory: string,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const fresh = join(directory, 'data.new');
   await rm(fresh, { recursive: true, force: true });
   if (isMariaDb) {
     const installer = findProgram('mariadb-install-db', 'mysql_install_db');
     if (!installer) throw new Error('mariadb-install-db is missing; on Debian it needs mariadb-client-core as well');
     // A shell script that does not quote: it is given a path without spaces, seen from the folder.
     const args = ['--no-defaults', ...asRoot(), '--datadir=./data.new', '--auth-root-authentication-method=normal'];
-    await run(installer, [...args, '--skip-test-db'], { cwd: directory });
+    await run(installer, [...args, '--skip-test-db'], { cwd: directory, env });
   } else {
-    await run(program, ['--no-defaults', ...asRoot(), '--initialize-insecure', `--datadir=${fresh}`]);
+    await run(program, ['--no-defaults', ...asRoot(), '--initialize-insecure', `--datadir=${fresh}`], { env });
   }
-  await rename(fresh, data);
+  await rename(fresh, join(directory, 'data'));
 }
 
 function serverArgs(directory: string, data: string, port: number, isMariaDb: boolean): string[] {
