@@ -4,6 +4,7 @@ import type { Database } from '../../database/connect.ts';
 import { type LoadResult, postAtConstantRate } from '../load/constant-rate.ts';
 import { residentMegabytes } from '../process-usage.ts';
 import type { Scenario, Series } from '../scenario.ts';
+import type { Stage } from '../stage.ts';
 import { median } from '../verdict.ts';
 import { processesOf, startWholeSystem } from '../whole-system.ts';
 
@@ -22,12 +23,12 @@ export const steadyState: Scenario = {
   what: `creates and fills at once at ${SHARE * 100} % of capacity`,
   seconds: 312,
   async run(stage) {
-    const { database, steadySeconds, pick, say, signal } = stage;
+    const { database, steadySeconds, say, signal } = stage;
     const system = await startWholeSystem(stage);
     const { db } = await database();
     const url = `${system.front.url}/create-async`;
     say('capacity: as many creates as 64 callers can make, while consumers fill');
-    const capacity = await measureCapacity(db, url, pick(4, 3), signal);
+    const capacity = await measureCapacity(stage, db, url);
     const rate = Math.floor(SHARE * capacity);
 
     say(`${steadySeconds} s of ${rate.toLocaleString('en-US')} creates/s, ${SHARE * 100} % of what was reached`);
@@ -44,9 +45,10 @@ export const steadyState: Scenario = {
 };
 
 /** Creates per second, or fills per second if those are fewer: more than that would pile up. */
-async function measureCapacity(db: Database, url: string, seconds: number, signal: AbortSignal): Promise<number> {
+async function measureCapacity({ pick, signal }: Stage, db: Database, url: string): Promise<number> {
+  const seconds = pick(4, 3);
   const load = { url, rate: 'full speed' as const, warmUpSeconds: 0, windowSeconds: 60 };
-  await postAtConstantRate({ ...load, seconds: 2 }, signal);
+  await postAtConstantRate({ ...load, seconds: pick(8, 2) }, signal);
   const filledBefore = await countFilled(db);
   const startedAt = performance.now();
   const { all } = await postAtConstantRate({ ...load, seconds }, signal);
