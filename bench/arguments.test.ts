@@ -34,7 +34,7 @@ test('a quick run shortens B13, unless its length is given', () => {
 
 test.each([
   ['--steady-seconds', '5m'],
-  ['--steady-seconds', '9'],
+  ['--steady-seconds', '19'],
   ['--name', '../elsewhere'],
   ['--fast', ''],
 ])('%s %s is refused', (...args) => {

@@ -19,6 +19,7 @@ export interface BenchArguments {
 
 const STEADY_SECONDS = 300;
 const QUICK_STEADY_SECONDS = 30;
+const SHORTEST_STEADY_SECONDS = 20; // ten of them warm up
 
 /** Throws a sentence for whatever cannot be used. */
 export function parseArguments(args: string[], known: readonly string[]): BenchArguments {
@@ -38,7 +39,9 @@ export function parseArguments(args: string[], known: readonly string[]): BenchA
   const unknown = only.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are ${known.join(', ')}`);
   const steady = values['steady-seconds'] ?? String(values.quick ? QUICK_STEADY_SECONDS : STEADY_SECONDS);
-  if (!/^[1-9][0-9]{1,5}$/.test(steady)) throw new Error(`--steady-seconds ${steady}: expected 10 to 999999`);
+  if (!/^[1-9][0-9]{1,5}$/.test(steady) || Number(steady) < SHORTEST_STEADY_SECONDS) {
+    throw new Error(`--steady-seconds ${steady}: expected ${SHORTEST_STEADY_SECONDS} to 999999`);
+  }
   if (values.name !== undefined && !/^[\w.-]+$/.test(values.name)) {
     throw new Error(`--name ${values.name}: expected letters, digits, _ . -`);
   }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from '../../database/connect.ts';
+import { countEvents } from '../../database/events.ts';
 import { type LoadResult, postAtConstantRate } from '../load/constant-rate.ts';
 import { residentMegabytes } from '../process-usage.ts';
 import type { Scenario, Series } from '../scenario.ts';
@@ -44,18 +45,15 @@ export const steadyState: Scenario = {
   },
 };
 
-/** Creates per second, or fills per second if those are fewer: more than that would pile up. */
+/** Creates in a usual second, or fewer if the consumers fell behind: more than that would pile up. */
 async function measureCapacity({ pick, signal }: Stage, db: Database, url: string): Promise<number> {
-  const seconds = pick(4, 3);
-  const load = { url, rate: 'full speed' as const, warmUpSeconds: 0, windowSeconds: 60 };
-  await postAtConstantRate({ ...load, seconds: pick(8, 2) }, signal);
-  const filledBefore = await countFilled(db);
-  const startedAt = performance.now();
-  const { all } = await postAtConstantRate({ ...load, seconds }, signal);
-  const elapsed = (performance.now() - startedAt) / 1_000;
-  const fills = ((await countFilled(db)) - filledBefore) / elapsed;
+  const load = { url, rate: 'full speed' as const, warmUpSeconds: pick(6, 2), seconds: pick(7, 3), windowSeconds: 1 };
+  const [before, openBefore] = [await countEvents(db), await countOpen(db)];
+  const { windows } = await postAtConstantRate(load, signal);
+  const created = (await countEvents(db)) - before;
+  const filled = created - ((await countOpen(db)) - openBefore);
   while ((await countOpen(db)) > 0) await sleep(50, undefined, { signal });
-  return Math.min(all.answered / seconds, fills);
+  return median(windows.map(({ answered }) => answered)) * Math.min(1, filled / created);
 }
 
 async function sample(db: Database, pids: readonly number[], over: AbortSignal): Promise<Sample[]> {
@@ -120,13 +118,6 @@ function assess(
     ],
     series,
   };
-}
-
-async function countFilled(db: Database): Promise<number> {
-  const { rows } = await sql<{ total: number }>`
-    SELECT (SELECT id FROM DBStatus) - (SELECT COUNT(*) FROM Events WHERE open = 1)
-    AS total`.execute(db);
-  return rows[0]!.total;
 }
 
 /** A range of the claim's index, as long as the backlog. */
