@@ -32,7 +32,7 @@ test('a private server starts in a folder with a space in its name, keeps its da
 });
 
 test('a private server leaves the temporary tables of others alone', async () => {
-  // MariaDB removes, when it starts, what looks like a temporary table in the folder for those.
+  // A server that starts removes what looks like a temporary table in the folder for those.
   const common = await mkdtemp(join(tmpdir(), 'event-queue-'));
   vi.stubEnv('TMPDIR', common);
   onTestFinished(() => void vi.unstubAllEnvs());

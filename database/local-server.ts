@@ -45,17 +45,15 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   if (!program) throw new Error('neither mysqld nor mariadbd is on the PATH');
   const data = join(directory, 'data');
   const isMariaDb = (await run(program, ['--no-defaults', '--version'])).stdout.includes('MariaDB');
+  // A server that starts removes the temporary tables that it finds, in /tmp also those of others; hence a folder of its own.
   for (const folder of ['files', 'tmp']) await mkdir(join(directory, folder), { recursive: true });
-  // When MariaDB starts, it removes the temporary tables that it finds, also those of another server in the same folder.
-  const env = { ...process.env, TMPDIR: join(directory, 'tmp') };
   if (!existsSync(data)) {
     say(`preparing a private ${isMariaDb ? 'MariaDB' : 'MySQL'} in ${directory} …`);
-    await initialise(program, isMariaDb, directory, env);
+    await initialise(program, isMariaDb, directory);
   }
   const logPath = join(directory, 'server.log');
   const log = await open(logPath, 'w');
   const server = spawnTied(program, [...serverArgs(directory, data, port, isMariaDb), ...(options.args ?? [])], {
-    env,
     stdio: ['ignore', log.fd, log.fd],
   });
   await log.close();
@@ -83,22 +81,23 @@ export function localServerUrl(port: number, account: Account, database = 'messa
 }
 
 /** In a folder of its own first: what an interrupted first start leaves behind is never taken for data. */
-async function initialise(
-  program: string,
-  isMariaDb: boolean,
-  directory: string,
-  env: NodeJS.ProcessEnv,
-): Promise<void> {
+async function initialise(program: string, isMariaDb: boolean, directory: string): Promise<void> {
   const fresh = join(directory, 'data.new');
+  const args = ['--no-defaults', ...asRoot()];
   await rm(fresh, { recursive: true, force: true });
   if (isMariaDb) {
     const installer = findProgram('mariadb-install-db', 'mysql_install_db');
     if (!installer) throw new Error('mariadb-install-db is missing; on Debian it needs mariadb-client-core as well');
-    // A shell script that does not quote: it is given a path without spaces, seen from the folder.
-    const args = ['--no-defaults', ...asRoot(), '--datadir=./data.new', '--auth-root-authentication-method=normal'];
-    await run(installer, [...args, '--skip-test-db'], { cwd: directory, env });
+    // A shell script that does not quote: it is given paths without spaces, seen from this folder, and from the data's.
+    const options = [
+      '--datadir=./data.new',
+      '--tmpdir=../tmp',
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+    ];
+    await run(installer, [...args, ...options], { cwd: directory });
   } else {
-    await run(program, ['--no-defaults', ...asRoot(), '--initialize-insecure', `--datadir=${fresh}`], { env });
+    await run(program, [...args, '--initialize-insecure', `--datadir=${fresh}`, `--tmpdir=${join(directory, 'tmp')}`]);
   }
   await rename(fresh, join(directory, 'data'));
 }
@@ -108,6 +107,7 @@ function serverArgs(directory: string, data: string, port: number, isMariaDb: bo
     '--no-defaults',
     ...asRoot(),
     `--datadir=${data}`,
+    `--tmpdir=${join(directory, 'tmp')}`,
     `--init-file=${ACCOUNTS}`,
     '--bind-address=127.0.0.1',
     `--port=${port}`,

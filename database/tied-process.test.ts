@@ -11,7 +11,7 @@ import { findProgram } from './programs.ts';
 
 const SETPRIV = findProgram('setpriv');
 const slow = await mkdtemp(join(tmpdir(), 'event-queue-tied-'));
-await writeFile(join(slow, 'setpriv'), `#!/bin/sh\nsleep 0.5\nexec ${SETPRIV} "$@"\n`, { mode: 0o755 });
+await writeFile(join(slow, 'setpriv'), `#!/bin/sh\nsleep 2\nexec ${SETPRIV} "$@"\n`, { mode: 0o755 });
 afterAll(() => rm(slow, { recursive: true }));
 
 const PARENT = `
@@ -27,21 +27,28 @@ async function startParent(path: string) {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const [line] = await once(createInterface({ input: parent.stdout }), 'line');
-  return { pid: Number(line), kill: () => parent.stdin.write('now') };
+  const kill = async () => {
+    parent.stdin.write('now');
+    await once(parent, 'exit');
+  };
+  return { pid: Number(line), kill };
 }
+
+const nameOf = (pid: number) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 
 // Elsewhere than on Linux nothing ties a process to its parent.
 describe.runIf(SETPRIV)('a process ends with its parent', () => {
   test('that is killed while it runs', async () => {
     const { pid, kill } = await startParent(process.env['PATH']!);
-    await expect.poll(() => readFileSync(`/proc/${pid}/comm`, 'utf8'), { timeout: 10_000 }).toBe('sleep\n');
-    kill();
+    await expect.poll(() => nameOf(pid), { timeout: 10_000 }).toBe('sleep');
+    await kill();
     await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
   });
 
   test('that is killed before it has begun', async () => {
     const { pid, kill } = await startParent(slow + delimiter + process.env['PATH']);
-    kill();
+    await kill();
+    expect(nameOf(pid)).toBe('setpriv'); // the slow one
     await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
   });
 });

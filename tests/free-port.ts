@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 // it is for listens, or while a server that was killed starts again.
 const FIRST = 20_000;
 const PORTS = 32_768 - FIRST;
-// Processes that run at the same time begin far from each other.
-let next = process.pid * 200;
+// Processes that run at the same time begin far from each other: in steps of the golden section of all ports.
+let next = process.pid * 7_891;
 
-/** A port of 127.0.0.1 that nobody uses now, that no outgoing connection takes, and that is given to nobody else here. */
+/** A port of 127.0.0.1 that nobody uses now, that no outgoing connection takes, and that this process has not given away before. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + (next++ % PORTS);
