@@ -28,7 +28,11 @@ export const consumerSettings = {
   ),
   CONSUMER_BATCH: wholeNumber(1, 10_000, 1_000, 'Most events in one claim; large batches make a drain fast'),
   CONSUMER_CONCURRENCY: wholeNumber(1, 100, 2, 'Batches in hand at once: one is claimed while another is filled'),
-  CONSUMER_POLL_MS: milliseconds(1, 100, 'Sleep when nothing was due; while there is work there is none'),
+  CONSUMER_POLL_MS: milliseconds(
+    1,
+    100,
+    'Sleep when nothing was due; with less than a batch due, longest wait before the next claim',
+  ),
   CONSUMER_ONCE: flag('Work until nothing is due, then exit'),
   CONSUMER_QUIET: flag('In a terminal: no line per event, only what goes wrong'),
   CONSUMER_VERBOSE: flag('In a terminal: a line for each event, however many there are'),

@@ -306,3 +306,13 @@ test('a source that refuses large batches gets smaller ones until all is filled'
   expect(await filled()).toBe(20);
   expect(report.sourceDown.mock.calls.length).toBeLessThan(8);
 });
+
+test('a claim that was full when it was asked for stays so when larger ones have been allowed meanwhile', async () => {
+  await createEvents(db, some(20));
+  const { calls, makeValues } = createHandSource();
+  const { deps, state } = createWorker(makeValues, { concurrency: 2, pollMs: LONG_MS });
+  const round = workRound(deps, state, NEVER, NEVER);
+  state.most = 11; // as when another batch succeeds
+  expect(await round).toBe(0);
+  expect(calls.map(({ ids }) => ids.length)).toEqual([10]);
+});

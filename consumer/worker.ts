@@ -60,16 +60,16 @@ export async function workRound(
     await Promise.race(state.inHand);
     return 0;
   }
+  const { most } = state;
   let batch: Batch;
   try {
-    batch = await claimBatch(deps, state);
+    batch = await claimBatch(deps, state, most);
   } catch (error) {
     // That contact is lost has been said, once.
     if (!(error instanceof DatabaseError && error.fault === 'unavailable')) report.trouble('could not claim', error);
     return AFTER_TROUBLE_MS;
   }
   if (batch.claims.length > 0) {
-    const most = state.most;
     const work = workInBackground(deps, state, batch, giveUp).finally(() => state.inHand.delete(work));
     state.inHand.add(work);
     // Fewer than it asked for: no more are due. What comes meanwhile gathers, or each would cost a claim of its own.
@@ -90,10 +90,10 @@ async function within(ms: number, work: Promise<void>, stop: AbortSignal): Promi
   done.abort();
 }
 
-async function claimBatch({ db, consumer, leaseMs }: WorkerDeps, state: WorkerState): Promise<Batch> {
+async function claimBatch({ db, consumer, leaseMs }: WorkerDeps, state: WorkerState, most: number): Promise<Batch> {
   const claimedBy = `${consumer}/${++state.claimsMade}`;
   const claimedAt = performance.now();
-  return { claimedBy, claims: await claimEvents(db, claimedBy, state.most, leaseMs), claimedAt };
+  return { claimedBy, claims: await claimEvents(db, claimedBy, most, leaseMs), claimedAt };
 }
 
 async function workInBackground(
