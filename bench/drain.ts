@@ -33,8 +33,8 @@ export async function drain(
       Array.from({ length: Math.min(left, CREATE_BATCH) }, (): NewEvent => ({})),
     );
   }
-  const { rows } = await sql<{ now: string }>`SELECT CAST(NOW(3) AS CHAR) AS now`.execute(db);
   const endCost = cost?.begin();
+  const { rows } = await sql<{ now: string }>`SELECT CAST(NOW(3) AS CHAR) AS now`.execute(db);
   for (const consumer of consumers) consumer.thaw();
   const giveUpAt = performance.now() + LIMIT_MS;
   while (await isOpen(db, before)) {

@@ -35,8 +35,17 @@ function withChildren(pids: readonly number[]): number[] {
 
 function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    readChildren(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
   );
+}
+
+/** A server ends threads of its own while it is looked at; they have no children. */
+function readChildren(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** Share of one core over a while: call it once to begin, and what it returns to end. In percent. */

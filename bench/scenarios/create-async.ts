@@ -15,7 +15,7 @@ const COUNT_CONNECTIONS = 16;
 export const createAsync: Scenario = {
   names: ['B1', 'B2', 'B4'],
   what: 'create-async, and count=1000, against a bare Hono handler and one transaction per event',
-  seconds: 42,
+  seconds: 41,
   async run(stage) {
     const { serverPid, startProducer, startBaseline, rounds, pick, say, signal } = stage;
     const producer = await startProducer();

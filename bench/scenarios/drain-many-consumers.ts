@@ -9,7 +9,7 @@ import { countDeadlocks } from '../server-counters.ts';
 export const drainManyConsumers: Scenario = {
   names: ['B6'],
   what: 'drain by two and by four consumers, against one',
-  seconds: 24,
+  seconds: 21,
   async run({ database, serverPid, startWordService, startConsumer, rounds, pick, say }) {
     const { db } = await database();
     const words = await startWordService();

@@ -22,7 +22,7 @@ interface Sample {
 export const steadyState: Scenario = {
   names: ['B13'],
   what: `creates and fills at once at ${SHARE * 100} % of capacity`,
-  seconds: 312,
+  seconds: 317,
   async run(stage) {
     const { database, steadySeconds, say, signal } = stage;
     const system = await startWholeSystem(stage);

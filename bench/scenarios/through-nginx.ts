@@ -8,7 +8,7 @@ import type { Scenario } from '../scenario.ts';
 export const throughNginx: Scenario = {
   names: ['B3'],
   what: 'create-async through nginx with two producers, against nginx with two bare handlers',
-  seconds: 23,
+  seconds: 22,
   async run(stage) {
     const { serverPid, startProducer, startBaseline, startNginx, rounds, say } = stage;
     const handlers = [await startBaseline('bare-server'), await startBaseline('bare-server')];
