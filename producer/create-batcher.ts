@@ -36,9 +36,9 @@ const MAX_EVENTS = 10_000;
 
 /**
  * Group commit: creates that arrive while one transaction is under way gather for the next; also while another producer's
- * is, for they take turns. A create that finds nothing under way is sent at once. The returned function resolves to the id of the first of its events
- * once they are committed, and its ids follow each other; with a key that was used before, to that of the events created
- * then. It rejects as createEvents does, for every request of the failed transaction.
+ * is, for they take turns. A create that finds nothing under way is sent at once. The returned function resolves to the
+ * id of the first of its events once they are committed, and its ids follow each other; with a key that was used before,
+ * to that of the events created then. It rejects as createEvents does, for every request of the failed transaction.
  */
 export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
