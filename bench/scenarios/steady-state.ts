@@ -22,7 +22,7 @@ interface Sample {
 export const steadyState: Scenario = {
   names: ['B13'],
   what: `creates and fills at once at ${SHARE * 100} % of capacity`,
-  seconds: 317,
+  seconds: 315,
   async run(stage) {
     const { database, steadySeconds, say, signal } = stage;
     const system = await startWholeSystem(stage);
@@ -47,7 +47,7 @@ export const steadyState: Scenario = {
 
 /** Creates in a usual second, or fewer if the consumers fell behind: more than that would pile up. */
 async function measureCapacity({ pick, signal }: Stage, db: Database, url: string): Promise<number> {
-  const load = { url, rate: 'full speed' as const, warmUpSeconds: pick(6, 2), seconds: pick(7, 3), windowSeconds: 1 };
+  const load = { url, rate: 'full speed' as const, warmUpSeconds: pick(4, 2), seconds: pick(7, 3), windowSeconds: 1 };
   const [before, openBefore] = [await countEvents(db), await countOpen(db)];
   const { windows } = await postAtConstantRate(load, signal);
   const created = (await countEvents(db)) - before;
