@@ -7,7 +7,7 @@ const PORTS = 32_768 - FIRST;
 // Processes that run at the same time begin far from each other: in steps of the golden section of all ports.
 let next = process.pid * 7_891;
 
-/** A port of 127.0.0.1 that nobody uses now, that no outgoing connection takes, and that this process has not given away before. */
+/** A port of 127.0.0.1 that nobody uses now, that no outgoing connection takes, and that this process gave to nobody yet. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + (next++ % PORTS);
