@@ -6,11 +6,16 @@ import { type ConstantRate, postAtConstantRate } from './constant-rate.ts';
 
 const LATENCY_MS = 100;
 
-async function startServer(answerAfterMs: (requests: number) => number, status = 202): Promise<string> {
+async function startServer(
+  answerAfterMs: (requests: number) => number,
+  status = 202,
+  sockets = new Set(),
+): Promise<string> {
   let requests = 0;
   const server: Server = createServer((_, response) => {
     void sleep(answerAfterMs(++requests)).then(() => response.writeHead(status).end());
   });
+  server.on('connection', (socket) => sockets.add(socket));
   onTestFinished(() => server.closeAllConnections());
   onTestFinished(() => void server.close());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -32,6 +37,20 @@ test('requests are sent at their rate however slow the answers, and each latency
     windows: 2,
   });
   expect(all.p50).toBeGreaterThanOrEqual(LATENCY_MS - 1);
+});
+
+test('no more connections than asked for; what waits for one is sent in the end, and its latency goes on', async () => {
+  const sockets = new Set<unknown>();
+  const url = await startServer(() => LATENCY_MS, 202, sockets);
+  // Four connections answer 40 a second, and in one second 100 are due: the last are sent a second and a half late.
+  const { sent, failed, all } = await post(url, { rate: 100, seconds: 1, connections: 4 });
+  expect({ sent, failed, answered: all.answered, connections: sockets.size }).toEqual({
+    sent: 100,
+    failed: 0,
+    answered: 100,
+    connections: 4,
+  });
+  expect(all.most).toBeGreaterThan(1_000);
 });
 
 test('a stall of the server shows in every request that it delays', async () => {

@@ -12,6 +12,8 @@ export interface ConstantRate {
   warmUpSeconds: number;
   /** The latencies are given for each stretch of this length. */
   windowSeconds: number;
+  /** Most connections at once, default 1,024. When all are busy a request waits for one, and its latency goes on. */
+  connections?: number;
 }
 
 export interface Latencies {

@@ -74,7 +74,14 @@ async function hold(stage: Stage, { callers, cpuPercent }: (typeof LEVELS)[numbe
 
 function arrivals({ url }: BenchServer, callers: number): ConstantRate {
   const seconds = callers / RATE;
-  return { url: `${url}/create-sync`, rate: RATE, seconds, warmUpSeconds: 0, windowSeconds: 3_600 };
+  return {
+    url: `${url}/create-sync`,
+    rate: RATE,
+    seconds,
+    warmUpSeconds: 0,
+    windowSeconds: 3_600,
+    connections: callers,
+  };
 }
 
 /** The memory, in MB, that as many callers take when nothing is done for them. */
