@@ -62,6 +62,7 @@ test('a run writes what it measured, with its bars and the machine', async () =>
       { scenario: 'B11', unit: '/s', bar: { atMost: 12 }, verdict: { met: expect.any(Boolean) } },
       { scenario: 'B11', unit: '% of a core', ours: [expect.any(Number), expect.any(Number)] },
     ],
+    stolenPercent: { B11: expect.any(Number) },
     failures: {},
   });
   expect({ processes: processesIn(directory), files: readdirSync(directory) }).toEqual({ processes: [], files: [] });

@@ -6,10 +6,10 @@ import { stopThenEnd } from '../database/stop-signal.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import { drawCharts } from './charts/draw-charts.ts';
 import { runPeers } from './peers.ts';
-import { resultPath, writeResult } from './results.ts';
+import { type Results, resultPath, writeResult } from './results.ts';
 import { runScenarios } from './run-scenarios.ts';
 import { scenarios } from './scenarios.ts';
-import { toTable } from './table.ts';
+import { showNumber, toTable } from './table.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -35,12 +35,19 @@ async function main(): Promise<void> {
     const results = await runScenarios(chosen, args, directory, say, interrupted);
     const name = args.name ?? (args.isWhole ? results.server : 'trial');
     process.stdout.write(`\n${toTable(results.rows)}\n\n`);
+    say(`processor time that the host gave to others meanwhile: ${stolenTime(results)}`);
     say(await writeResult(`${name}.json`, JSON.stringify(results, null, 2)));
     for (const chart of drawCharts(results)) say(await writeResult(`${name}-${chart.name}.svg`, chart.svg));
     if (Object.keys(results.failures).length > 0) process.exitCode = 1;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+function stolenTime({ stolenPercent }: Results): string {
+  return Object.entries(stolenPercent)
+    .map(([names, percent]) => `${names} ${showNumber(percent)} %`)
+    .join('; ');
 }
 
 /** The first Ctrl-C or SIGTERM stops what runs, and then us; a second one ends us at once, and the kernel our children. */

@@ -17,6 +17,8 @@ export interface Results {
   server: string;
   /** Of the server, as far as they decide what a commit is worth. */
   settings: Record<string, number>;
+  /** Of all processor time while a scenario ran, what the host gave to others: the higher, the less its figures mean. */
+  stolenPercent: Record<string, number>;
   rows: (Row & { verdict: Verdict })[];
   series: Series[];
   /** Scenarios that could not be measured, and why. */

@@ -8,6 +8,7 @@ import { describeMachine, type Results } from './results.ts';
 import type { Outcome, Scenario } from './scenario.ts';
 import { durabilitySettings, serverName } from './server-counters.ts';
 import { createStage, type StageOptions } from './stage.ts';
+import { startStealClock } from './stolen-time.ts';
 import { judge } from './verdict.ts';
 
 type RunOptions = Pick<BenchArguments, 'quick' | 'steadySeconds' | 'profiles'>;
@@ -28,19 +29,27 @@ export async function runScenarios(
   try {
     const { name, settings } = await describeServer(server);
     say([`${name}:`, ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)].join(' '));
-    const measured: Pick<Results, 'rows' | 'series' | 'failures'> = { rows: [], series: [], failures: {} };
+    const measured: Pick<Results, 'stolenPercent' | 'rows' | 'series' | 'failures'> = {
+      stolenPercent: {},
+      rows: [],
+      series: [],
+      failures: {},
+    };
     const progress = createProgress(scenarios, options.quick, say);
     for (const scenario of scenarios) {
       const sayStep = progress.begin(scenario);
+      const names = scenario.names.join(', ');
+      const stolen = startStealClock();
       try {
         const { rows, series = [] } = await play(scenario, { ...options, server, directory, say: sayStep }, signal);
         measured.rows.push(...rows.map((row) => ({ ...row, verdict: judge(row) })));
         measured.series.push(...series);
       } catch (error) {
         signal.throwIfAborted();
-        measured.failures[scenario.names.join(', ')] = String(error);
+        measured.failures[names] = String(error);
         sayStep(`FAILED: ${error instanceof Error ? error.stack : String(error)}`);
       }
+      measured.stolenPercent[names] = stolen();
     }
     return {
       startedAt: startedAt.toISOString(),

@@ -27,6 +27,7 @@ const results: Results = {
   node: 'v26.10.0',
   server: 'mysql-9.7.4',
   settings: {},
+  stolenPercent: {},
   rows: rows.map((row) => ({ ...row, verdict: judge(row) })),
   series: [
     {
