@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Pool } from 'undici';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { findProgram } from '../database/programs.ts';
 import { spawnTied, stopProcess } from '../database/tied-process.ts';
@@ -53,6 +54,33 @@ beforeEach(() => {
 test('requests go to the producers in turn', async () => {
   for (let n = 0; n < 6; n++) await (await fetch(front)).text();
   expect(seen.filter(({ producer }) => producer === 0)).toHaveLength(3);
+});
+
+test('a thousand callers who are answered at once leave connections to the producers that the next thousand use', async () => {
+  const callers = 1_000;
+  let opened = 0;
+  const count = () => opened++;
+  for (const server of producers) server.on('connection', count);
+  let arrived = Promise.withResolvers<void>();
+  answer = (_, response) => {
+    if (seen.length === callers) arrived.resolve();
+    void arrived.promise.then(() => response.end('ok'));
+  };
+  const pool = new Pool(front, { connections: callers });
+  const openedIn: number[] = [];
+  for (const _ of ['first', 'second', 'third']) {
+    seen.length = opened = 0;
+    arrived = Promise.withResolvers();
+    await Promise.all(
+      Array.from({ length: callers }, async () => (await pool.request({ method: 'GET', path: '/' })).body.dump()),
+    );
+    openedIn.push(opened);
+  }
+  await pool.close();
+  for (const server of producers) server.off('connection', count);
+  expect(openedIn[0]).toBeGreaterThan(callers / 2);
+  // A few, for the turns of the producers are not the same each time.
+  expect(Math.max(...openedIn.slice(1))).toBeLessThan(callers / 5);
 });
 
 test('a POST that reached a producer is never sent to another, and its outcome is called unknown', async () => {
