@@ -7,11 +7,11 @@ import {
   milliseconds,
   readEnvironment,
   readSettings,
-  type SettingMeta,
   text,
   url,
   wholeNumber,
 } from '../database/config.ts';
+import { helpEntry, possible } from '../database/settings-help.ts';
 
 const MACHINE = hostname()
   .replaceAll(/[^\w.-]/g, '-')
@@ -91,18 +91,13 @@ export function optionName(variable: string): string {
 }
 
 function optionType(variable: Variable): 'boolean' | 'string' {
-  return settingMeta(variable).accepts === 'true or false' ? 'boolean' : 'string';
-}
-
-function settingMeta(variable: Variable): SettingMeta {
-  return consumerSettings[variable].meta() as unknown as SettingMeta;
+  return consumerSettings[variable].meta()?.['accepts'] === 'true or false' ? 'boolean' : 'string';
 }
 
 export function helpText(): string {
-  const lines = VARIABLES.map((name) => {
-    const { accepts, fallback, why } = settingMeta(name);
+  const entries = VARIABLES.map((name) => {
     const option = `--${optionName(name)}${optionType(name) === 'boolean' ? '' : ' …'}`;
-    return `  ${option.padEnd(26)}${why}\n${' '.repeat(28)}${name}: ${accepts}${fallback ? `; default ${fallback}` : ''}`;
+    return helpEntry(option, consumerSettings[name], `${name}: ${possible(name, consumerSettings[name])}`);
   });
   return `Usage: npm run consumer -- [options]
 
@@ -110,7 +105,7 @@ Claims events and fills each with a word from the word service, until it is told
 what is in hand, a second Ctrl-C exits now. Start as many as you like, on any machine that reaches MySQL.
 Each option can be given as an environment variable instead; the option wins.
 
-${lines.join('\n')}
+${entries.join('\n')}
   --help                    This text
 `;
 }

@@ -4,9 +4,19 @@ import { connectDatabase } from './connect.ts';
 import { loadSchema } from './load-schema.ts';
 import { startLocalServer } from './local-server.ts';
 import { findProgram, installPrograms } from './programs.ts';
+import { asksForHelp, environmentHelp } from './settings-help.ts';
+
+const USAGE = `Usage: npm run mysql
+
+Starts a private MySQL or MariaDB with the schema loaded, until it is told to stop with Ctrl-C.
+`;
 
 /** `npm run mysql`: the private server alone, until Ctrl-C. */
-async function main(): Promise<void> {
+async function main(args: string[]): Promise<void> {
+  if (asksForHelp(args)) {
+    process.stdout.write(environmentHelp(USAGE, localServerSettings));
+    return;
+  }
   const config = readSettings(localServerSettings, readEnvironment());
   const stopped = new Promise<void>((resolveStop) => {
     process.on('SIGINT', () => resolveStop()).on('SIGTERM', () => resolveStop());
@@ -27,7 +37,7 @@ async function main(): Promise<void> {
   await server.stop();
 }
 
-main().catch((error: unknown) => {
+main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(`mysql: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 });

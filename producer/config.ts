@@ -11,6 +11,7 @@ import {
   text,
   wholeNumber,
 } from '../database/config.ts';
+import { environmentHelp } from '../database/settings-help.ts';
 
 const tokens = (why: string) =>
   secret(list((hash) => /^[0-9a-f]{64}$/.test(hash), 'SHA-256 hashes in hex, with commas between', why));
@@ -72,3 +73,13 @@ export type ProducerConfig = ReturnType<typeof readProducerConfig>;
 export function readProducerConfig(env: Record<string, string | undefined> = readEnvironment()) {
   return readSettings(producerSettings, env);
 }
+
+export const helpText = () =>
+  environmentHelp(
+    `Usage: npm run producer
+
+Serves the HTTP API that creates events, until it is told to stop: Ctrl-C answers what is under way, a second Ctrl-C
+exits now. Start as many as you like; nginx shares the requests out among them.
+`,
+    producerSettings,
+  );

@@ -1,10 +1,11 @@
 import { checkDatabase } from '../database/check-database.ts';
 import { connectDatabase, type Database } from '../database/connect.ts';
 import { countEvents, findEvent, listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events.ts';
+import { asksForHelp } from '../database/settings-help.ts';
 import { stopThenEnd } from '../database/stop-signal.ts';
 import { createApp } from './app.ts';
 import { createCompletionPoller } from './completion-poller.ts';
-import { readProducerConfig } from './config.ts';
+import { helpText, readProducerConfig } from './config.ts';
 import { createBatcher } from './create-batcher.ts';
 import { runKeyForgetting } from './key-forgetting.ts';
 import type { OperatorDeps } from './operator.ts';
@@ -16,7 +17,11 @@ const ROUTINES = ['create_events', 'create_events_once', 'forget_keys', 'raise_c
 // Held requests are let go this long before the grace ends, so that their answers still get out.
 const ANSWER_MS = 1_000;
 
-async function main(): Promise<void> {
+async function main(args: string[]): Promise<void> {
+  if (asksForHelp(args)) {
+    process.stdout.write(helpText());
+    return;
+  }
   const config = readProducerConfig();
   const log = createLogger(config);
   const shutdown = new AbortController();
@@ -98,7 +103,7 @@ function createOperatorDeps(db: Database, tokens: readonly string[]): OperatorDe
   };
 }
 
-main().catch((error: unknown) => {
+main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(`producer: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1); // also when the server is listening already
 });

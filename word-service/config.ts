@@ -1,4 +1,5 @@
 import { milliseconds, oneOf, port, readEnvironment, readSettings, text } from '../database/config.ts';
+import { environmentHelp } from '../database/settings-help.ts';
 import { type Behaviour, FAULTS } from './behaviour.ts';
 
 /** Every setting of the local word service, by the environment variable that sets it. */
@@ -29,3 +30,12 @@ export function readWordServiceConfig(env: Record<string, string | undefined> = 
     },
   };
 }
+
+export const helpText = () =>
+  environmentHelp(
+    `Usage: npm run word-service
+
+Serves Portuguese words, as the public word service does, or fails as it might: for trying things out without it.
+`,
+    wordServiceSettings,
+  );

@@ -1,7 +1,12 @@
-import { readWordServiceConfig } from './config.ts';
+import { asksForHelp } from '../database/settings-help.ts';
+import { helpText, readWordServiceConfig } from './config.ts';
 import { createWordService } from './server.ts';
 
-function main(): void {
+function main(args: string[]): void {
+  if (asksForHelp(args)) {
+    process.stdout.write(helpText());
+    return;
+  }
   const { port, host, behaviour } = readWordServiceConfig();
   const server = createWordService(behaviour);
   server.once('error', (error: NodeJS.ErrnoException) => {
@@ -22,7 +27,7 @@ function fail(message: string): never {
 }
 
 try {
-  main();
+  main(process.argv.slice(2));
 } catch (error) {
   fail(error instanceof Error ? error.message : String(error));
 }
