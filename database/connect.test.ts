@@ -8,16 +8,19 @@ import { createTestDatabase } from '../tests/test-database.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from './connect.ts';
 import { countEvents, createEvents } from './events.ts';
 
-/** A link to the server of the test run that can be cut, or made to swallow everything. */
+/** A link to the server of the test run that can be cut, or made to swallow everything, or what is new. */
 async function startLink(): Promise<{
   url: (database: string) => string;
   cut: () => void;
   swallow: (on: boolean) => void;
+  greetNobody: () => void;
 }> {
   const target = new URL(inject('serverUrl'));
   const sockets = new Set<Socket>();
   let swallowing = false;
+  let greeting = true;
   const link = createServer((client) => {
+    if (!greeting) return void sockets.add(client.on('error', () => {}));
     const server = connect(Number(target.port), target.hostname);
     for (const [from, to] of [
       [client, server],
@@ -43,6 +46,9 @@ async function startLink(): Promise<{
     cut,
     swallow: (on) => {
       swallowing = on;
+    },
+    greetNobody: () => {
+      greeting = false;
     },
   };
 }
@@ -147,6 +153,17 @@ test('a statement that waits for a connection longer than its patience fails, an
   await expect(countEvents(db)).rejects.toMatchObject({ fault: 'overloaded' });
   await slow;
   expect(await countEvents(db)).toBe(0);
+});
+
+test('a statement takes the connection of another rather than wait for one that takes long to make', async () => {
+  await using database = await createTestDatabase();
+  const link = await startLink();
+  const db = connectThrough(link.url(nameOf(database.url)), { patienceMs: 1_000, connectTimeoutMs: 10_000 });
+  expect(await countEvents(db)).toBe(0);
+  link.greetNobody();
+  const slow = sql`DO SLEEP(0.2)`.execute(db);
+  expect(await countEvents(db)).toBe(0);
+  await slow;
 });
 
 test('a deadlock is retried and reaches nobody', async () => {

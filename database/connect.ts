@@ -1,16 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type CompiledQuery,
-  type Dialect,
-  type Driver,
-  Kysely,
-  MysqlAdapter,
-  MysqlIntrospector,
-  MysqlQueryCompiler,
-  type QueryResult,
-} from 'kysely';
+import { type CompiledQuery, Kysely, type QueryResult } from 'kysely';
 import { createPool, type QueryResult as DriverResult, type Pool, type PoolConnection } from 'mysql2';
 import { DatabaseError, PoolBusyError } from './database-error.ts';
+import { createDialect } from './dialect.ts';
+import { createHandOver } from './hand-over.ts';
 import { createPatience, type PatienceOptions } from './patience.ts';
 import type { Schema } from './schema.ts';
 
@@ -50,19 +43,6 @@ const SESSION = [
  * so that a client frozen halfway holds no lock. `db.transaction()` is therefore refused.
  */
 export function connectDatabase(options: DatabaseOptions): Database {
-  return new Kysely<Schema>({ dialect: createDialect(options) });
-}
-
-function createDialect(options: DatabaseOptions): Dialect {
-  return {
-    createAdapter: () => new MysqlAdapter(),
-    createQueryCompiler: () => new MysqlQueryCompiler(),
-    createIntrospector: (db) => new MysqlIntrospector(db),
-    createDriver: () => createDriver(options),
-  };
-}
-
-function createDriver(options: DatabaseOptions): Driver {
   const pool = createPool({
     uri: options.url,
     connectionLimit: options.poolSize ?? 10,
@@ -74,65 +54,61 @@ function createDriver(options: DatabaseOptions): Driver {
   });
   const { statementTimeoutMs = 10_000, queueWaitMs = 800 } = options;
   const patiently = createPatience(options);
+  const { first, giveBack } = createHandOver<PoolConnection>((connection) => connection.release());
   let hasWorked = false;
   const run = async (statement: Statement, giveUpAt: number) => {
-    const connection = await acquire(pool, giveUpAt, queueWaitMs).catch((cause: unknown) => {
+    const acquired = first((standInLine) => acquire(pool, giveUpAt, queueWaitMs, standInLine));
+    const connection = await acquired.catch((cause: unknown) => {
       throw new DatabaseError(cause, false, hasWorked);
     });
     hasWorked = true;
-    return runOnce(connection, statement, statementTimeoutMs);
+    return runOnce(connection, statement, statementTimeoutMs, giveBack);
   };
-  const connection = {
-    executeQuery: async <R>(statement: CompiledQuery) =>
-      toQueryResult<R>(await patiently((giveUpAt) => run(statement, giveUpAt))),
-    streamQuery: refuse('streaming'),
-  };
-  return {
-    init: async () => {},
-    acquireConnection: async () => connection,
-    releaseConnection: async () => {},
-    beginTransaction: refuse('db.transaction()'),
-    commitTransaction: refuse('db.transaction()'),
-    rollbackTransaction: refuse('db.transaction()'),
+  const dialect = createDialect({
+    execute: async (statement) => toQueryResult(await patiently((giveUpAt) => run(statement, giveUpAt))),
     // A frozen server never says goodbye, and is not waited for.
     destroy: () =>
       Promise.race([
         new Promise<void>((resolve) => pool.end(() => resolve())),
         sleep(1_000, undefined, { ref: false }),
       ]),
-  };
-}
-
-function refuse(what: string): () => never {
-  return () => {
-    throw new Error(`${what} is not supported: write a routine in database/init.sql`);
-  };
+  });
+  return new Kysely<Schema>({ dialect });
 }
 
 async function runOnce(
   connection: PoolConnection,
   statement: Statement,
   statementTimeoutMs: number,
+  giveBack: (connection: PoolConnection) => void,
 ): Promise<DriverResult> {
   try {
     const result = await query(connection, statement, statementTimeoutMs);
-    connection.release();
+    giveBack(connection);
     return result;
   } catch (cause) {
     // A read that was lost on the way may be sent again; nobody could tell.
     const error = new DatabaseError(cause, !/^\s*select\b/i.test(statement.sql));
     // Only a connection that the server has just answered on is known to be good.
     if (error.fault === 'unavailable' || error.fault === 'unknown') connection.destroy();
-    else connection.release();
+    else giveBack(connection);
     throw error;
   }
 }
 
 const prepared = new WeakSet<object>();
 
-/** A connection with our session settings, or an error: by `giveUpAt`, or when a server that let us in answers no more. */
-async function acquire(pool: Pool, giveUpAt: number, queueWaitMs: number): Promise<PoolConnection> {
-  const connection = await takeFrom(pool, Math.max(giveUpAt - performance.now(), 50), queueWaitMs);
+/**
+ * A connection with our session settings, or an error: by `giveUpAt`, or when a server that let us in answers no more.
+ * `onQueued` is called if the pool neither has one nor may make another.
+ */
+async function acquire(
+  pool: Pool,
+  giveUpAt: number,
+  queueWaitMs: number,
+  onQueued: () => void,
+): Promise<PoolConnection> {
+  const connection = await takeFrom(pool, Math.max(giveUpAt - performance.now(), 50), queueWaitMs, onQueued);
   if (prepared.has(connection)) return connection;
   try {
     connection.on('error', () => {}); // without a listener the event would end the process; the statement fails anyway
@@ -146,7 +122,7 @@ async function acquire(pool: Pool, giveUpAt: number, queueWaitMs: number): Promi
 }
 
 /** mysql2 waits for a free connection without a limit. One that comes too late goes straight back to the pool. */
-function takeFrom(pool: Pool, makingMs: number, queueWaitMs: number): Promise<PoolConnection> {
+function takeFrom(pool: Pool, makingMs: number, queueWaitMs: number, onQueued: () => void): Promise<PoolConnection> {
   return new Promise((resolve, reject) => {
     let late = false;
     const giveUp = () => {
@@ -155,10 +131,11 @@ function takeFrom(pool: Pool, makingMs: number, queueWaitMs: number): Promise<Po
     };
     let limit = setTimeout(giveUp, makingMs);
     const onEnqueue = () => {
+      onQueued();
       clearTimeout(limit);
       limit = setTimeout(giveUp, Math.min(makingMs, queueWaitMs));
     };
-    // Said before getConnection returns, if the pool neither has a connection nor may make another.
+    // Said before getConnection returns.
     pool.on('enqueue', onEnqueue);
     pool.getConnection((error, connection) => {
       clearTimeout(limit);
@@ -194,7 +171,7 @@ function timeLimit(message: string): Error {
   return Object.assign(new Error(message), { code: 'TIME_LIMIT' });
 }
 
-function toQueryResult<R>(result: DriverResult): QueryResult<R> {
-  if (Array.isArray(result)) return { rows: result as R[] };
+function toQueryResult(result: DriverResult): QueryResult<unknown> {
+  if (Array.isArray(result)) return { rows: result };
   return { rows: [], numAffectedRows: BigInt(result.affectedRows) };
 }
