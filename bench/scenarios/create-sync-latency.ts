@@ -9,7 +9,7 @@ const RATE = 20;
 export const createSyncLatency: Scenario = {
   names: ['B8'],
   what: `create-sync at ${RATE} requests/s`,
-  seconds: 30,
+  seconds: 27,
   async run(stage) {
     const { rounds, pick, say, signal } = stage;
     const standard = await startWholeSystem(stage, FROZEN_FOR_LONG);
@@ -21,7 +21,7 @@ export const createSyncLatency: Scenario = {
     });
     quick.consumers.forEach(({ freeze }) => freeze());
 
-    const load = { rate: RATE, seconds: pick(4, 2), warmUpSeconds: 0.5, windowSeconds: 60 };
+    const load = { rate: RATE, seconds: pick(3.5, 2), warmUpSeconds: 0.5, windowSeconds: 60 };
     /** Only this system's consumers work, else the quick ones would serve the other's callers. */
     const measure = async ({ front, consumers }: WholeSystem) => {
       for (const consumer of consumers) consumer.thaw();

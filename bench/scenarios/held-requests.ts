@@ -19,7 +19,7 @@ const CONSUMERS = 2;
 export const heldRequests: Scenario = {
   names: ['B10'],
   what: '1,000 and 10,000 held create-sync with no consumer; then two are started',
-  seconds: 28,
+  seconds: 24,
   async run(stage) {
     await allowOpenFiles(12_000);
     await stage.startWordService();
@@ -47,7 +47,7 @@ async function hold(stage: Stage, { callers, cpuPercent }: (typeof LEVELS)[numbe
   say('what holding them costs');
   const queries = await startQueryClock(db);
   const cpu = startCpuClock(producer.pid);
-  await Promise.race([failed, sleep(pick(6, 2) * 1_000, undefined, { signal })]);
+  await Promise.race([failed, sleep(pick(4, 2) * 1_000, undefined, { signal })]);
   const usage = { queries: await queries(), cpu: cpu(), memory: residentMegabytes([producer.pid]) };
 
   say(`${CONSUMERS} consumers start`);
