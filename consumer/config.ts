@@ -94,6 +94,7 @@ function optionType(variable: Variable): 'boolean' | 'string' {
   return consumerSettings[variable].meta()?.['accepts'] === 'true or false' ? 'boolean' : 'string';
 }
 
+/** What `--help` prints. */
 export function helpText(): string {
   const entries = VARIABLES.map((name) => {
     const option = `--${optionName(name)}${optionType(name) === 'boolean' ? '' : ' …'}`;

@@ -74,6 +74,7 @@ export function readProducerConfig(env: Record<string, string | undefined> = rea
   return readSettings(producerSettings, env);
 }
 
+/** What `--help` prints. */
 export const helpText = () =>
   environmentHelp(
     `Usage: npm run producer

@@ -6,7 +6,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'undici';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { findProgram } from '../database/programs.ts';
 import { spawnTied, stopProcess } from '../database/tied-process.ts';
 import { layOutNginx } from '../start/nginx.ts';
@@ -61,12 +61,16 @@ test('a thousand callers who are answered at once leave connections to the produ
   let opened = 0;
   const count = () => opened++;
   for (const server of producers) server.on('connection', count);
+  onTestFinished(() => {
+    for (const server of producers) server.off('connection', count);
+  });
   let arrived = Promise.withResolvers<void>();
   answer = (_, response) => {
     if (seen.length === callers) arrived.resolve();
     void arrived.promise.then(() => response.end('ok'));
   };
   const pool = new Pool(front, { connections: callers });
+  onTestFinished(() => pool.destroy());
   const openedIn: number[] = [];
   for (const _ of ['first', 'second', 'third']) {
     seen.length = opened = 0;
@@ -76,8 +80,6 @@ test('a thousand callers who are answered at once leave connections to the produ
     );
     openedIn.push(opened);
   }
-  await pool.close();
-  for (const server of producers) server.off('connection', count);
   expect(openedIn[0]).toBeGreaterThan(callers / 2);
   // A few, for the turns of the producers are not the same each time.
   expect(Math.max(...openedIn.slice(1))).toBeLessThan(callers / 5);

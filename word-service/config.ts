@@ -31,6 +31,7 @@ export function readWordServiceConfig(env: Record<string, string | undefined> = 
   };
 }
 
+/** What `--help` prints. */
 export const helpText = () =>
   environmentHelp(
     `Usage: npm run word-service
