@@ -1,57 +1,12 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { startDatabaseLink } from '../tests/database-link.ts';
 import { freePort } from '../tests/free-port.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from './connect.ts';
 import { countEvents, createEvents } from './events.ts';
-
-/** A link to the server of the test run that can be cut, or made to swallow everything, or what is new. */
-async function startLink(): Promise<{
-  url: (database: string) => string;
-  cut: () => void;
-  swallow: (on: boolean) => void;
-  greetNobody: () => void;
-}> {
-  const target = new URL(inject('serverUrl'));
-  const sockets = new Set<Socket>();
-  let swallowing = false;
-  let greeting = true;
-  const link = createServer((client) => {
-    if (!greeting) return void sockets.add(client.on('error', () => {}));
-    const server = connect(Number(target.port), target.hostname);
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => {}).on('close', () => to.destroy());
-      from.on('data', (bytes) => swallowing || to.write(bytes));
-    }
-  }).listen(0, '127.0.0.1');
-  await once(link, 'listening');
-  const cut = () => {
-    for (const socket of sockets) socket.destroy();
-    sockets.clear();
-  };
-  onTestFinished(() => {
-    link.close();
-    cut();
-  });
-  const { port } = link.address() as AddressInfo;
-  return {
-    url: (database) => `mysql://user:password@127.0.0.1:${port}/${database}`,
-    cut,
-    swallow: (on) => {
-      swallowing = on;
-    },
-    greetNobody: () => {
-      greeting = false;
-    },
-  };
-}
 
 function connectThrough(url: string, options: Partial<DatabaseOptions> = {}): Database {
   const db = connectDatabase({ url, ...options });
@@ -104,9 +59,25 @@ describe('when contact is lost', () => {
     await expect(countEvents(db)).rejects.toMatchObject({ name: 'DatabaseError', fault: 'unavailable' });
   });
 
+  test('a server that lets nobody in is unavailable, and not taken for a busy pool', async () => {
+    const link = await startDatabaseLink();
+    link.greetNobody();
+    const db = connectThrough(link.url('messages'), { patienceMs: 300, connectTimeoutMs: 10_000 });
+    await expect(countEvents(db)).rejects.toMatchObject({ fault: 'unavailable' });
+  });
+
+  test('a connection that is ended with its answer is not handed to the next', async () => {
+    await using database = await createTestDatabase();
+    const link = await startDatabaseLink();
+    const db = connectThrough(link.url(nameOf(database.url)), { poolSize: 2 });
+    expect(await countEvents(db)).toBe(0);
+    link.goodbyeWithNextAnswer();
+    expect(await Promise.all([countEvents(db), createEvents(db, [{}])])).toEqual([0, 1]);
+  });
+
   test('a connection that was cut while idle is not used again', async () => {
     await using database = await createTestDatabase();
-    const link = await startLink();
+    const link = await startDatabaseLink();
     const db = connectThrough(link.url(nameOf(database.url)));
     await createEvents(db, [{}]);
     link.cut();
@@ -116,7 +87,7 @@ describe('when contact is lost', () => {
 
   test('a write without an answer ends at its time limit as unknown, and is not sent again', async () => {
     await using database = await createTestDatabase();
-    const link = await startLink();
+    const link = await startDatabaseLink();
     const db = connectThrough(link.url(nameOf(database.url)), { statementTimeoutMs: 300 });
     await createEvents(db, [{}]);
     link.swallow(true);
@@ -127,7 +98,7 @@ describe('when contact is lost', () => {
 
   test('a read without an answer is sent again on another connection', async () => {
     await using database = await createTestDatabase();
-    const link = await startLink();
+    const link = await startDatabaseLink();
     const db = connectThrough(link.url(nameOf(database.url)), { statementTimeoutMs: 300, patienceMs: 10_000 });
     await createEvents(db, [{}]);
     link.swallow(true);
@@ -157,7 +128,7 @@ test('a statement that waits for a connection longer than its patience fails, an
 
 test('a statement takes the connection of another rather than wait for one that takes long to make', async () => {
   await using database = await createTestDatabase();
-  const link = await startLink();
+  const link = await startDatabaseLink();
   const db = connectThrough(link.url(nameOf(database.url)), { patienceMs: 1_000, connectTimeoutMs: 10_000 });
   expect(await countEvents(db)).toBe(0);
   link.greetNobody();

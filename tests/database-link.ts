@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { inject, onTestFinished } from 'vitest';
+
+// An error packet with no statement before it, as in the manual's “Client/Server Protocol”: ER_CLIENT_INTERACTION_TIMEOUT.
+const GOODBYE = errorPacket(4031, 'HY000', 'disconnected');
+
+function errorPacket(errno: number, sqlState: string, message: string): Buffer {
+  const payload = Buffer.concat([Buffer.from([0xff, errno & 0xff, errno >> 8]), Buffer.from(`#${sqlState}${message}`)]);
+  return Buffer.concat([Buffer.from([payload.length, 0, 0, 0]), payload]);
+}
+
+/** A link to the server of the test run that can be cut, or made to swallow everything or what is new, or to end a session as a server does. */
+export async function startDatabaseLink(): Promise<{
+  url: (database: string) => string;
+  cut: () => void;
+  swallow: (on: boolean) => void;
+  greetNobody: () => void;
+  goodbyeWithNextAnswer: () => void;
+}> {
+  const target = new URL(inject('serverUrl'));
+  const sockets = new Set<Socket>();
+  let swallowing = false;
+  let greeting = true;
+  let sayingGoodbye = false;
+  const link = createServer((client) => {
+    if (!greeting) return void sockets.add(client.on('error', () => {}));
+    const server = connect(Number(target.port), target.hostname);
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      sockets.add(from);
+      from.on('error', () => {}).on('close', () => to.destroy());
+      from.on('data', (bytes: Buffer) => {
+        if (swallowing) return;
+        const isLast = sayingGoodbye && from === server;
+        to.write(isLast ? Buffer.concat([bytes, GOODBYE]) : bytes);
+        sayingGoodbye &&= !isLast;
+      });
+    }
+  }).listen(0, '127.0.0.1');
+  await once(link, 'listening');
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  onTestFinished(() => {
+    link.close();
+    cut();
+  });
+  const { port } = link.address() as AddressInfo;
+  return {
+    url: (database) => `mysql://user:password@127.0.0.1:${port}/${database}`,
+    cut,
+    swallow: (on) => {
+      swallowing = on;
+    },
+    greetNobody: () => {
+      greeting = false;
+    },
+    goodbyeWithNextAnswer: () => {
+      sayingGoodbye = true;
+    },
+  };
+}
