@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { RequestVariables } from './request-log.ts';
-import { type RefusedStatus, refusalOf, refusalOfError, refuse, refuseOnSocket } from './unreadable.ts';
+import { hasLeft, type RefusedStatus, refusalOf, refusalOfError, refuse, refuseOnSocket } from './unreadable.ts';
 
 export interface ServerLimits {
   /** Most connections at once; a further one is closed unanswered. Default: none. */
@@ -17,6 +18,8 @@ export interface ServerLimits {
 
 // From the end of listening; longer than nginx's `keepalive_timeout` to the producers.
 const LET_GO_MS = 4_000;
+// For those who have connected and wait to be accepted. They come in far less unless more and more connect.
+const ACCEPT_MS = 500;
 
 /** Listens, and resolves to the server when it does. A port in use rejects with a sentence. */
 export async function listen(
@@ -32,6 +35,9 @@ export async function listen(
     connectionsCheckingInterval: receiveMs / 10,
     maxHeaderSize: 16_384,
     requireHostHeader: false, // Node would answer without a document; refusalOf looks more closely
+    // Notices a caller whose machine is gone, however long the answer is waited for.
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
   });
   server.maxHeadersCount = 0; // beyond 2,000 Node would pass over the rest unsaid; their bytes are limited
   if (connections !== undefined) server.maxConnections = connections;
@@ -79,7 +85,9 @@ function answerRequests(server: Server, app: Hono<RequestVariables>): void {
     if (refused && exchange && isAnswered(exchange)) return void socket.end(() => socket.destroy());
     // Said before its turn, a refusal would be taken for the answer to another request.
     const unanswered = refused && answerBefore(exchange);
-    if (unanswered) unanswered.once('close', () => refuseOnSocket(socket, refused));
+    // Who leaves in the middle of the next request does not wait for the answer to the last one either.
+    if (unanswered && hasLeft(error)) socket.destroy();
+    else if (unanswered) unanswered.once('close', () => refuseOnSocket(socket, refused));
     else refuseOnSocket(socket, refused);
   });
 }
@@ -115,15 +123,36 @@ export function portOf(server: Server): number {
  * Takes no new connections and resolves when the last one is gone, or after `graceMs`. The answers from now on must say
  * `Connection: close`.
  *
+ * Whoever has connected already is served. The kernel resets what is not accepted when we stop listening, and a POST on
+ * such a connection may not be sent again, for nginx cannot tell it from one that was read. Only who connects between the
+ * last look and the end of listening, some microseconds, meets that.
+ *
  * Idle connections are first left to those who opened them. Were we to close one while nginx sends a POST into it, that
  * POST would be lost, and may not be sent again. A connection that is refused, however, is tried on the next producer.
  */
 export async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const endsAt = performance.now() + graceMs;
+  await acceptThoseWaiting(server);
   // The server's own close() would close the idle connections, too.
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   const letGo = setTimeout(() => server.closeIdleConnections(), LET_GO_MS);
-  const limit = setTimeout(() => server.closeAllConnections(), graceMs);
+  const limit = setTimeout(() => server.closeAllConnections(), Math.max(0, endsAt - performance.now()));
   await closed;
   clearTimeout(letGo);
   clearTimeout(limit);
+}
+
+/** Node accepts one connection each turn of the event loop. */
+async function acceptThoseWaiting(server: Server): Promise<void> {
+  let quietTurns = 0;
+  const onConnection = () => {
+    quietTurns = 0;
+  };
+  server.on('connection', onConnection);
+  const giveUpAt = performance.now() + ACCEPT_MS;
+  while (quietTurns < 3 && performance.now() < giveUpAt) {
+    quietTurns++;
+    await setImmediate();
+  }
+  server.off('connection', onConnection);
 }

@@ -68,6 +68,11 @@ export function refusalOfError({ code = '' }: NodeJS.ErrnoException): RefusedSta
   return code === 'ECONNRESET' || code === 'EPIPE' ? undefined : (REFUSED_FOR[code] ?? 400);
 }
 
+/** Whether the client ended its side in the middle of a request. */
+export function hasLeft({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'HPE_INVALID_EOF_STATE';
+}
+
 /** Refuses where there is no response to do it with, and ends the connection. */
 export function refuseOnSocket(socket: Duplex, status: RefusedStatus | undefined): void {
   if (status === undefined || !socket.writable) return void socket.destroy();
