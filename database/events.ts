@@ -104,12 +104,19 @@ export async function forgetKeys(db: Database, olderThanMs: number, most: number
   return rows[0]![0]!.forgotten;
 }
 
-/** After an unknown outcome the same may be asked again, where doing it twice comes to the same as once. */
-function onceMoreIfUnknown<T>(statement: () => Promise<T>): Promise<T> {
-  return statement().catch((error: unknown) => {
-    if (error instanceof DatabaseError && error.fault === 'unknown') return statement();
-    throw error;
-  });
+/**
+ * After an unknown outcome the same may be asked again, where doing it twice comes to the same as once. If nobody answers
+ * then either, the outcome is as unknown as before.
+ */
+async function onceMoreIfUnknown<T>(statement: () => Promise<T>): Promise<T> {
+  try {
+    return await statement();
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || error.fault !== 'unknown') throw error;
+    return statement().catch(() => {
+      throw error;
+    });
+  }
 }
 
 async function besideForeignClients<T>(db: Database, create: () => Promise<T>): Promise<T> {

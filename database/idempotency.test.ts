@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startDatabaseLink } from '../tests/database-link.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
+import { connectDatabase } from './connect.ts';
 import { countEvents, createEvents, createEventsOnce, forgetKeys } from './events.ts';
 
 const database = await useTestDatabase();
@@ -47,6 +49,20 @@ describe('createEventsOnce', () => {
       await sql`DROP TRIGGER slowly`.execute(db);
     }
     expect(await allIds()).toEqual([1, 2, 3]);
+  });
+
+  test('stays unknown when nobody answers the repeat either, not even to take it', async () => {
+    const link = await startDatabaseLink();
+    const linked = connectDatabase({
+      url: link.url(new URL(database.url).pathname.slice(1)),
+      statementTimeoutMs: 300,
+      connectTimeoutMs: 300,
+      patienceMs: 500,
+    });
+    onTestFinished(() => linked.destroy());
+    await createEventsOnce(linked, [keyed('a')]);
+    link.swallow(true);
+    await expect(createEventsOnce(linked, [keyed('b')])).rejects.toMatchObject({ fault: 'unknown' });
   });
 
   test('answers a key that was used before with its events, and creates nothing for it', async () => {

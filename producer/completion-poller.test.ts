@@ -250,6 +250,22 @@ describe('the loop', () => {
     expect(size()).toBe(0);
   });
 
+  test('lets everybody go at once when it is stopped, though a look is under way and hangs', async () => {
+    const busy = database.connect({ poolSize: 1, queueWaitMs: 60_000 });
+    let isOver = false;
+    const long = sql`DO SLEEP(3)`.execute(busy).then(() => {
+      isOver = true;
+    });
+    const { waitFor, stop } = startPoller(busy);
+    await createPending(1);
+    const answer = waitFor(1, staying());
+    await ticksPass();
+    void stop();
+    expect(await answer).toBeUndefined();
+    expect(isOver).toBe(false);
+    await long;
+  });
+
   test('comes to an end also when nobody ever waited', async () => {
     await startPoller().stop();
   });

@@ -35,6 +35,13 @@ export function createCompletionPoller({ db, pollMs, onError }: CompletionPoller
   let somebodyWaits = Promise.withResolvers<void>();
   const wake = () => somebodyWaits.resolve();
 
+  /** At once, for a look that is under way may take as long as a statement may. */
+  function letAllGo(): void {
+    stopped = true;
+    for (const { settle } of waiting) settle(undefined);
+    wake();
+  }
+
   async function pollRound(): Promise<number> {
     const startedAt = performance.now();
     try {
@@ -68,7 +75,7 @@ export function createCompletionPoller({ db, pollMs, onError }: CompletionPoller
       }),
 
     async run(signal) {
-      signal.addEventListener('abort', wake);
+      signal.addEventListener('abort', letAllGo);
       let delayMs = pollMs / 2;
       while (!signal.aborted) {
         if (waiting.size === 0) {
@@ -81,9 +88,8 @@ export function createCompletionPoller({ db, pollMs, onError }: CompletionPoller
         await sleep(delayMs, undefined, { signal }).catch(() => {});
         if (!signal.aborted && waiting.size > 0) delayMs = await pollRound();
       }
-      signal.removeEventListener('abort', wake);
-      stopped = true;
-      for (const { settle } of waiting) settle(undefined);
+      letAllGo();
+      signal.removeEventListener('abort', letAllGo);
     },
   };
 }
