@@ -30,6 +30,8 @@ interface Service {
   read_only?: boolean;
   cap_drop?: string[];
   security_opt?: string[];
+  stop_signal?: string;
+  stop_grace_period?: string;
 }
 
 const text = readFileSync('docker-compose.yaml', 'utf8');
@@ -149,8 +151,16 @@ test('every service says when it is healthy, but for consumers, and nothing star
     for (const { condition } of Object.values(depends_on)) expect(condition).toBe('service_healthy');
   }
   expect(Object.keys(services['producer']!.depends_on!)).toEqual(['mysql']);
-  expect(Object.keys(services['nginx']!.depends_on!)).toEqual(['producer']);
   expect(services['consumer']!.profiles).toEqual(['consumers']);
+});
+
+test('nginx is stopped together with the producers, who let go what it waits for, and waits as long as they may take', () => {
+  const { depends_on = {}, stop_signal, stop_grace_period } = services['nginx']!;
+  expect(Object.keys(depends_on)).toEqual([]);
+  expect({ stop_signal, stop_grace_period }).toEqual({
+    stop_signal: 'SIGQUIT',
+    stop_grace_period: services['producer']!.stop_grace_period,
+  });
 });
 
 test('what it mounts and builds exists, and our own images run as a user without rights', () => {
