@@ -6,6 +6,7 @@ import {
   eventCountSchema,
   eventSchema,
   filledEventSchema,
+  healthSchema,
   MAX_COUNT,
   newEventSchema,
   problemSchema,
@@ -69,6 +70,8 @@ const count = {
   example: '1000',
 };
 
+export const serverFault = { 500: problem('A fault of the server, whose log has more under the requestId') };
+
 const unauthorized = { 401: problem('No token, or one that is not known; only where the producer asks for tokens') };
 
 const refusedCreates = {
@@ -77,12 +80,13 @@ const refusedCreates = {
   413: problem('The body is too large'),
   415: problem('The body is not plain JSON'),
   422: problem('The body says what is not understood, or the Idempotency-Key stands for another number of events'),
+  ...serverFault,
   503: problem(
     'The database cannot be used, or too much is waiting; with "outcome": "unknown" it may have been created',
   ),
 };
 
-const databaseDown = { 503: problem('The database cannot be used now') };
+const databaseDown = { ...serverFault, 503: problem('The database cannot be used now') };
 const open = { security: [] }; // for everybody, also where the others ask for a token
 
 /** One description for each route, in the order of the README's table. */
@@ -129,11 +133,11 @@ export const routes = {
       502: problem('The event is dead: it failed as often as it may'),
     },
   },
-  livez: { ...open, summary: 'Whether the process runs', responses: { 200: { description: 'It does' } } },
+  livez: { ...open, summary: 'Whether the process runs', responses: { 200: json('It does', healthSchema) } },
   readyz: {
     ...open,
     summary: 'Whether requests can be served: the database answers and the producer is not shutting down',
-    responses: { 200: { description: 'They can' }, 503: problem('They cannot') },
+    responses: { 200: json('They can', healthSchema), ...serverFault, 503: problem('They cannot') },
   },
 } satisfies Record<string, DescribeRouteOptions>;
 

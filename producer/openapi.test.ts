@@ -10,6 +10,7 @@ import {
   eventCountSchema,
   eventSchema,
   filledEventSchema,
+  healthSchema,
   MAX_COUNT,
   problemSchema,
 } from './schemas.ts';
@@ -90,7 +91,10 @@ test('the patterns of the parameters accept what the app accepts', async () => {
   const pattern = (path: string, method: string, name: string) =>
     new RegExp(paths[path]![method]!.parameters!.find((parameter) => parameter.name === name)!.schema.pattern!);
   const count = pattern('/create-async', 'post', 'count');
-  expect(['1', String(MAX_COUNT), '0', '01', '1e3'].filter((text) => count.test(text))).toEqual(['1', '10000']);
+  expect(['1', String(MAX_COUNT), String(MAX_COUNT + 1), '0', '01', '1e3'].filter((text) => count.test(text))).toEqual([
+    '1',
+    '10000',
+  ]);
   const id = pattern('/{id}', 'get', 'id');
   expect(['1', '9007199254740991', '0', '01', '1e3'].filter((text) => id.test(text))).toEqual([
     '1',
@@ -123,6 +127,8 @@ describe('real answers are what the document says of them', () => {
     ['GET /{id}', 200, eventSchema, {}, () => claimAll(db)],
     ['GET /{id}', 200, eventSchema, {}, () => fillAll(db, 'palavra')],
     ['GET /{id}', 200, eventSchema, {}, () => killAll(db)],
+    ['GET /livez', 200, healthSchema],
+    ['GET /readyz', 200, healthSchema],
     ['GET /{id}', 404, problemSchema, {}, () => sql`DELETE FROM Events`.execute(db)],
     ['POST /create-async', 202, createdSchema, POST],
     ['POST /create-async?count=5', 202, createdSchema, POST],
@@ -155,14 +161,15 @@ describe('real answers are what the document says of them', () => {
     await expectDocumented('POST /create-sync', status, schema, await answer);
   });
 
-  test.each(['GET /', 'GET /{id}', 'GET /readyz', 'POST /create-async', 'POST /create-sync'])(
-    '%s answers 503',
-    async (request) => {
-      const fail = () => Promise.reject(unknown);
+  const routes = ['GET /', 'GET /{id}', 'GET /readyz', 'POST /create-async', 'POST /create-sync'];
+  test.each(routes.flatMap((request) => [[request, 503, unknown] as const, [request, 500, new Error('bug')] as const]))(
+    '%s answers %i',
+    async (request, status, error) => {
+      const fail = () => Promise.reject(error);
       const { app } = startTestApp(db, { createEvents: fail, countEvents: fail, findEvent: fail });
       const [method, path] = request.split(' ') as [string, string];
       const response = await app.request(path.replace('{id}', '1'), { method });
-      await expectDocumented(request, 503, problemSchema, response);
+      await expectDocumented(request, status, problemSchema, response);
     },
   );
 

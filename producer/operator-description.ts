@@ -1,6 +1,6 @@
 import type { DescribeRouteOptions } from 'hono-openapi';
 import { z } from 'zod';
-import { json, problem } from './api-description.ts';
+import { json, problem, serverFault } from './api-description.ts';
 import { eventSchema } from './schemas.ts';
 
 const moment = (description: string) => z.iso.datetime().nullable().meta({ description });
@@ -34,7 +34,7 @@ export const MAX_DEAD = 1_000;
 export const deadQuerySchema = z.strictObject({
   limit: z
     .string()
-    .regex(/^[1-9][0-9]{0,3}$/)
+    .regex(/^([1-9][0-9]{0,2}|1000)$/)
     .transform(Number)
     .pipe(z.int().max(MAX_DEAD))
     .default(100)
@@ -50,6 +50,7 @@ export const deadQuerySchema = z.strictObject({
 
 const refused = {
   401: problem('No operator’s token, or one that is not known'),
+  ...serverFault,
   503: problem('The database cannot be used now'),
 };
 const path = [

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { DatabaseError } from '../database/database-error.ts';
 import {
   countEvents,
   createEvents,
@@ -99,6 +100,27 @@ describe('POST /operator/dead/…', () => {
     await killAll(db);
     expect(await answerOf(await ask('POST /operator/dead/revive'))).toEqual({ revived: 1_500 });
     expect(await answerOf(await ask('POST /operator/dead/revive'))).toEqual({ revived: 0 });
+  });
+
+  test.each([true, false])(
+    'revive of all does not claim that nothing was changed (lost on the way: %s)',
+    async (sent) => {
+      const lost = new DatabaseError(new Error('lost'), sent);
+      const reviveAllDead = () => Promise.reject(lost);
+      const response = await ask('POST /operator/dead/revive', { operator: { ...operator, reviveAllDead } });
+      expect(response.status).toBe(503);
+      expect(response.headers.get('retry-after')).toBe('1');
+      expect(await problemOf(response)).toMatchObject({ detail: expect.stringContaining('ask again') });
+    },
+  );
+
+  test('{id}/revive says that it may have been done when contact was lost on the way', async () => {
+    const reviveEvents = () => Promise.reject(new DatabaseError(new Error('lost'), true));
+    const response = await ask('POST /operator/dead/1/revive', { operator: { ...operator, reviveEvents } });
+    expect(await problemOf(response)).toMatchObject({
+      outcome: 'unknown',
+      detail: expect.not.stringContaining('event'),
+    });
   });
 });
 

@@ -5,7 +5,7 @@ import { allow } from './allow.ts';
 import { answerJson } from './answer.ts';
 import { noEvent, toEventId } from './event-id.ts';
 import { deadQuerySchema, MAX_DEAD, operatorRoutes } from './operator-description.ts';
-import { badRequest, Problem } from './problem.ts';
+import { badRequest, isPassing, Problem, unavailable } from './problem.ts';
 import type { RequestVariables } from './request-log.ts';
 import { requireToken } from './tokens.ts';
 
@@ -44,9 +44,12 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorDep
     return answerJson(c, 200, event);
   });
 
-  app.post('/operator/dead/revive', describeRoute(operatorRoutes.reviveAll), async (c) =>
-    answerJson(c, 200, { revived: await reviveAllDead() }),
-  );
+  app.post('/operator/dead/revive', describeRoute(operatorRoutes.reviveAll), async (c) => {
+    const revived = await reviveAllDead().catch((error: unknown) => {
+      throw isPassing(error) ? unavailable('The database was lost. Some may be revived already; ask again.') : error;
+    });
+    return answerJson(c, 200, { revived });
+  });
 
   app.post('/operator/dead/:id/revive', describeRoute(operatorRoutes.revive), async (c) => {
     const id = toEventId(c.req.param('id'));

@@ -37,10 +37,15 @@ export function unavailable(detail: string): Problem {
   return new Problem({ status: 503, title: 'Service Unavailable', detail, headers: { 'Retry-After': '1' } });
 }
 
-/** 503 without Retry-After: to come again could create a second event. */
+/** 503 without Retry-After: to come again could do it twice. */
 function unknownOutcome(): Problem {
-  const detail = 'Contact with the database was lost. The event may or may not have been created.';
+  const detail = 'Contact with the database was lost. It may or may not have done what was asked for.';
   return new Problem({ status: 503, title: 'Service Unavailable', detail, members: { outcome: 'unknown' } });
+}
+
+/** Whether this is a fault of the database that passes by itself. */
+export function isPassing(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.fault !== 'permanent';
 }
 
 /** What a caller is told of an error. What it was is in the log, under the same request id. */
@@ -51,7 +56,7 @@ export function toProblem(error: unknown): Problem {
     const detail = 'This Idempotency-Key was used for another number of events. Nothing was created.';
     return new Problem({ status: 422, title: 'Unprocessable Content', detail });
   }
-  if (error instanceof DatabaseError && error.fault !== 'permanent') {
+  if (isPassing(error)) {
     return error.fault === 'unknown'
       ? unknownOutcome()
       : unavailable('The database cannot be used now. Nothing was changed.');

@@ -28,6 +28,8 @@ export const createdSchema = z
   })
   .meta({ id: 'Created' });
 
+export const healthSchema = z.object({ status: z.enum(['live', 'ready']) }).meta({ id: 'Health' });
+
 export const problemSchema = z
   .object({
     type: z.string().meta({ example: 'about:blank' }),
@@ -35,14 +37,14 @@ export const problemSchema = z
     status: z.int(),
     detail: z.string(),
     requestId: z.string(),
-    outcome: z.literal('unknown').optional().meta({ description: 'A create that may or may not have happened' }),
+    outcome: z.literal('unknown').optional().meta({ description: 'It may or may not have been done' }),
     id: id.optional().meta({ description: 'The event that this is about' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
 export const MAX_COUNT = 10_000;
 
-export const COUNT_PATTERN = /^[1-9][0-9]{0,4}$/;
+export const COUNT_PATTERN = /^([1-9][0-9]{0,3}|10000)$/;
 
 /** `?count=1000`, as the decimal digits that it is written with: `1e3` and ` 5` are not numbers here. */
 export const createQuerySchema = z.strictObject({
