@@ -161,15 +161,34 @@ test('values that cannot be written down are reported, and their events are left
   const batch = await claimNew(2);
   const deps = createDeps(async (events) => events.map(() => ({ valor: 'mar' })));
   await withoutTable(() => workBatch(deps, batch, NEVER));
-  expect(deps.report.trouble.mock.calls).toEqual([['2 events are left to their lease', expect.any(Error)]]);
+  expect(deps.report.trouble.mock.calls).toEqual([
+    ['2 events could not be filled and are left to their lease', expect.any(Error)],
+  ]);
   expect(deps.report.filled).not.toHaveBeenCalled();
   expect(await row(1)).toMatchObject({ valor: null, processing: 1, attempts: 1 });
   await letTimePass();
   expect((await claimBatch(10)).claims).toHaveLength(2);
 });
 
+test('failures that cannot be written down keep nothing else from being written, and are counted by themselves', async () => {
+  const deps = createDeps(async () => [{ valor: 'mar' }, { failure: 'no word' }]);
+  await sql`
+    CREATE TRIGGER refuse BEFORE UPDATE ON Events FOR EACH ROW FOLLOWS keep_filled_and_lease
+    IF NEW.last_error = 'no word' THEN SIGNAL SQLSTATE '45000'; END IF`.execute(db);
+  try {
+    await workBatch(deps, await claimNew(4), NEVER);
+  } finally {
+    await sql`DROP TRIGGER refuse`.execute(db);
+  }
+  expect(await row(1)).toMatchObject({ valor: 'mar' });
+  expect(await row(2)).toMatchObject({ valor: null, processing: 1 });
+  for (const id of [3, 4]) expect(await row(id)).toMatchObject(UNTOUCHED);
+  expect(deps.report.trouble.mock.calls).toEqual([['1 events that failed are left to their lease', expect.any(Error)]]);
+});
+
 test.each([
   ['an empty one', ''],
+  ['only spaces', '  '],
   ['one that is too long', 'x'.repeat(256)],
   ['half a character', 'a\ud83d'],
   ['no text at all', undefined as unknown as string],

@@ -28,7 +28,7 @@ export interface BatchDeps extends LeaseDeps {
  * source served. Rejects with the source's error when it is out of order; the events are then given back.
  */
 export async function workBatch(deps: BatchDeps, batch: Batch, signal: AbortSignal): Promise<number> {
-  const { makeValues, report } = deps;
+  const { makeValues } = deps;
   let outcomes: Outcome[];
   const made = new AbortController();
   const keeping = keepLease(deps, batch.claimedBy, batch.claims, made.signal);
@@ -41,18 +41,13 @@ export async function workBatch(deps: BatchDeps, batch: Batch, signal: AbortSign
     made.abort();
     await keeping;
   }
-  try {
-    await settle(deps, batch, outcomes);
-  } catch (error) {
-    // Whatever was not written down is claimed again when its lease is over.
-    report.trouble(`${batch.claims.length} events are left to their lease`, error);
-  }
+  await settle(deps, batch, outcomes);
   return outcomes.length;
 }
 
+/** Each kind of outcome by itself: what cannot be written of one keeps no other from being written. */
 async function settle(deps: BatchDeps, batch: Batch, outcomes: readonly Outcome[]): Promise<void> {
-  const { db, retry, report } = deps;
-  const { claimedBy, claims, claimedAt } = batch;
+  const { claims } = batch;
   const fills: Fill[] = [];
   const failures: Failure[] = [];
   for (const [index, claim] of claims.slice(0, outcomes.length).entries()) {
@@ -61,23 +56,39 @@ async function settle(deps: BatchDeps, batch: Batch, outcomes: readonly Outcome[
     else if (isStorable(outcome.valor)) fills.push({ ...claim, valor: outcome.valor });
     else failures.push({ ...claim, reason: 'a value that cannot be stored' });
   }
-  if (fills.length > 0) {
+  const unserved = claims.slice(outcomes.length);
+  await Promise.all([
+    fills.length > 0 && fill(deps, batch, fills),
+    failures.length > 0 && fail(deps, batch, failures),
+    unserved.length > 0 && release(deps, batch, unserved, 'fewer values than events'),
+  ]);
+}
+
+async function fill({ db, report }: BatchDeps, { claimedBy, claimedAt }: Batch, fills: Fill[]): Promise<void> {
+  try {
     const filled = await fillEvents(db, claimedBy, fills);
     const done = filled.size === fills.length ? fills : fills.filter(({ id }) => filled.has(id));
     report.filled(done, fills.length - done.length, Math.round(performance.now() - claimedAt));
-  }
-  if (failures.length > 0) {
-    const held = await failEvents(db, claimedBy, failures, retry);
-    report.failed(failures, failures.length - held);
-  }
-  if (outcomes.length < claims.length) {
-    await release(deps, batch, claims.slice(outcomes.length), 'fewer values than events');
+  } catch (error) {
+    report.trouble(`${fills.length} events could not be filled and are left to their lease`, error);
   }
 }
 
-/** A value is never empty, for that means not filled; a column of 255 characters takes it, and JSON carries it. */
+async function fail({ db, retry, report }: BatchDeps, { claimedBy }: Batch, failures: Failure[]): Promise<void> {
+  try {
+    const held = await failEvents(db, claimedBy, failures, retry);
+    report.failed(failures, failures.length - held);
+  } catch (error) {
+    report.trouble(`${failures.length} events that failed are left to their lease`, error);
+  }
+}
+
+/**
+ * A value is never empty, for that means not filled, and for the database it is also when there are only spaces; a column
+ * of 255 characters takes it, and JSON carries it.
+ */
 function isStorable(valor: unknown): boolean {
-  return typeof valor === 'string' && valor !== '' && valor.length <= 255 && valor.isWellFormed();
+  return typeof valor === 'string' && /[^ ]/.test(valor) && valor.length <= 255 && valor.isWellFormed();
 }
 
 async function release(

@@ -4,7 +4,8 @@ import { messageOf, type Report } from './report.ts';
 /** JSON lines: one per batch, and one for whatever happens beside. */
 export function createJsonReport(level: string, consumer: string): Report {
   const destination = pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 });
-  // At process.exit it would try without end to write to a pipe that nobody reads any more; main.ts flushes before.
+  // At process.exit it would try without end to write to a pipe that nobody reads any more. main.ts flushes before it
+  // unless there is no time for that.
   destination.flushSync = () => {};
   const log = pino({ level, base: { part: 'consumer', consumer } }, destination);
   return {

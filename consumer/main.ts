@@ -24,8 +24,9 @@ async function main(args: string[]): Promise<void> {
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
-    // Past the lease a fill is refused anyway, so it is tried for that long.
+    // Past the lease a fill is refused anyway, so it is tried for that long, also when all connections are in use.
     patienceMs: config.LEASE_MS,
+    queueWaitMs: config.LEASE_MS,
     signal: stop,
     onAvailability: (available, error) => (available ? report.databaseBack() : report.databaseLost(error)),
   });
@@ -68,6 +69,7 @@ async function main(args: string[]): Promise<void> {
 function createReport(config: ConsumerConfig): Report {
   const isPretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
   if (!isPretty) return createJsonReport(config.LOG_LEVEL, config.CONSUMER_NAME);
+  process.stdout.on('error', () => {}); // when nobody reads it any more, the work goes on
   return createTerminalReport({
     quiet: config.CONSUMER_QUIET,
     verbose: config.CONSUMER_VERBOSE,
