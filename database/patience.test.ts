@@ -12,13 +12,21 @@ const ERRORS = {
 };
 type Fault = keyof typeof ERRORS;
 
+// Its own timers are none of those that are replaced below.
+vi.mock('node:timers/promises', () => ({
+  setTimeout: (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms)),
+}));
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'setImmediate'] }));
 afterEach(() => vi.useRealTimers());
 
-const PATIENCE_MS = 3_000;
-const faults = fc.array(fc.constantFrom<Fault>('not applied', 'unavailable', 'unknown', 'permanent'), {
-  maxLength: 60,
-});
+// Longer than contact may be lost and back before that is said again.
+const PATIENCE_MS = 20_000;
+// Mostly no server at all, so that patience ends, too.
+const fault = fc.oneof(
+  { weight: 20, arbitrary: fc.constant<Fault>('unavailable') },
+  { weight: 1, arbitrary: fc.constantFrom<Fault>('not applied', 'unknown', 'permanent') },
+);
+const faults = fc.array(fault, { maxLength: 60, size: 'max' });
 
 /** How a statement ends whose tries fail like this, one after the other, and then succeed. */
 async function play(failures: readonly Fault[]) {
@@ -55,4 +63,22 @@ test('that contact is lost is said once, and that it is back only after that', a
       expect([[], [false], [false, true]]).toContainEqual(availability);
     }),
   );
+});
+
+test('where some statements get through and others do not, that is said once in five seconds', async () => {
+  const availability: boolean[] = [];
+  const patiently = createPatience({ patienceMs: PATIENCE_MS, onAvailability: (now) => availability.push(now) });
+  const stumble = async () => {
+    let tries = 0;
+    const done = patiently(async () => {
+      if (tries++ === 0) throw ERRORS.unavailable();
+    });
+    await vi.runAllTimersAsync();
+    await done;
+  };
+  for (let n = 0; n < 5; n++) await stumble();
+  expect(availability).toEqual([false, true]);
+  await vi.advanceTimersByTimeAsync(5_000);
+  await stumble();
+  expect(availability).toEqual([false, true, false, true]);
 });
