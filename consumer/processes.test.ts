@@ -197,6 +197,16 @@ describe('a consumer that is told to stop', () => {
   });
 });
 
+test('a consumer whose terminal is gone goes on, and finishes when it is told to', async () => {
+  const { child, ended, says } = startConsumer('a', { LOG_FORMAT: 'pretty', ...(await wordsAfter(0)) });
+  await says('filling events');
+  child.stdout.destroy();
+  await createEvents(db, [{}, {}]);
+  await expect.poll(() => filledBy('a'), eventually).toBe(2);
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
+});
+
 test('with --once a consumer fills what is due, says each event in a line, and exits 0', async () => {
   await createEvents(db, some(7));
   const args = ['--once', '--batch', '3', '--log-format', 'pretty'];

@@ -167,7 +167,7 @@ BEGIN
   SELECT id INTO locked_id FROM DBStatus FOR UPDATE SKIP LOCKED;
   SET since = UNIX_TIMESTAMP(SYSDATE(6));
   DO SLEEP(LEAST(hold_ms, 1000) / 1000); -- creates wait for it
-  SELECT locked_id IS NOT NULL AS locked, since, UNIX_TIMESTAMP(SYSDATE(6)) AS until;
+  SELECT locked_id IS NOT NULL AS locked, since, UNIX_TIMESTAMP(SYSDATE(6)) + 0e0 AS until; -- a number, not a decimal
   COMMIT;
 END //
 

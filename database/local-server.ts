@@ -139,7 +139,9 @@ function answers(port: number): Promise<boolean> {
       socket.destroy();
       resolve(ready);
     };
-    socket.once('data', () => settle(true)).once('error', () => settle(false));
+    socket.once('data', () => settle(true));
+    // Also when it closes the connection without a word.
+    socket.once('error', () => settle(false)).once('close', () => settle(false));
     socket.setTimeout(500, () => settle(false));
   });
 }

@@ -28,13 +28,16 @@ async function main(args: string[]): Promise<void> {
     program: config.MYSQL_PROGRAM || undefined,
     say: console.log,
   });
-  const db = connectDatabase({ url: server.url(), poolSize: 1 });
-  await loadSchema(db);
-  await db.destroy();
-  console.log(`${server.url()} is ready; Ctrl-C stops it`);
-  const ended = await Promise.race([stopped, server.ended.then(() => 'ended' as const)]);
-  if (ended) throw new Error('the server ended by itself; its log is in the data directory');
-  await server.stop();
+  try {
+    const db = connectDatabase({ url: server.url(), poolSize: 1 });
+    await loadSchema(db);
+    await db.destroy();
+    console.log(`${server.url()} is ready; Ctrl-C stops it`);
+    const ended = await Promise.race([stopped, server.ended.then(() => 'ended' as const)]);
+    if (ended) throw new Error('the server ended by itself; its log is in the data directory');
+  } finally {
+    await server.stop();
+  }
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { isRunning } from '../tests/whole-system.ts';
 import { findProgram } from './programs.ts';
 
@@ -18,7 +18,7 @@ const PARENT = `
   import { spawnTied } from '${new URL('tied-process.ts', import.meta.url).href}';
   const child = spawnTied('sleep', ['60'], { stdio: 'ignore' });
   console.log(child.pid);
-  process.stdin.once('data', () => process.kill(process.pid, 'SIGKILL'));`;
+  process.stdin.once('data', (how) => (String(how) === 'exit' ? process.exit() : process.kill(process.pid, 'SIGKILL')));`;
 
 /** A process whose child is to sleep: the child's pid, and how to kill the parent. */
 async function startParent(path: string) {
@@ -27,12 +27,21 @@ async function startParent(path: string) {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const [line] = await once(createInterface({ input: parent.stdout }), 'line');
-  const kill = async () => {
-    parent.stdin.write('now');
+  const end = (how: 'exit' | 'kill') => async () => {
+    parent.stdin.write(how);
     await once(parent, 'exit');
   };
-  return { pid: Number(line), kill };
+  return { pid: Number(line), kill: end('kill'), exit: end('exit') };
 }
+
+test('where nothing ties them a process still ends with a parent that exits', async () => {
+  const bare = await mkdtemp(join(tmpdir(), 'event-queue-untied-'));
+  onTestFinished(() => rm(bare, { recursive: true }));
+  await symlink(findProgram('sleep')!, join(bare, 'sleep'));
+  const { pid, exit } = await startParent(bare);
+  await exit();
+  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+});
 
 const nameOf = (pid: number) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 

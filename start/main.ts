@@ -31,6 +31,7 @@ async function main(): Promise<void> {
     return;
   }
   const stopped = listenForSignals();
+  process.stdout.on('error', () => {}); // when nobody reads it any more, all is still stopped in order
   const startedAt = Date.now();
   await checkPorts(portsOf(config));
   await installPrograms(missingPrograms(config), say);
