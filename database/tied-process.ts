@@ -14,20 +14,23 @@ const untied = new Set<ChildProcess>();
 
 /**
  * Starts a program that does not outlive us. It has a process group of its own, so that Ctrl-C in a terminal reaches
- * only us and we stop our children in order; and on Linux the kernel sends it SIGTERM if we are killed. Elsewhere we do it
- * ourselves when we end, unless we are killed.
+ * only us and we stop our children in order; and on Linux the kernel sends it SIGTERM if we are killed. Elsewhere that
+ * takes `endUntied`.
  */
 export function spawnTied(command: string, args: string[], options: TiedProcessOptions = {}): ChildProcess {
   const setpriv = findProgram('setpriv');
-  if (!setpriv) return endWithUs(spawn(command, args, { ...options, detached: true }));
+  if (!setpriv) {
+    const child = spawn(command, args, { ...options, detached: true });
+    untied.add(child);
+    return child;
+  }
   const tied = ['--pdeathsig', 'TERM', '/bin/sh', '-c', UNLESS_ORPHANED, String(process.pid), command, ...args];
   return spawn(setpriv, tied, { ...options, detached: true });
 }
 
-function endWithUs(child: ChildProcess): ChildProcess {
-  if (untied.size === 0) process.once('exit', () => untied.forEach((one) => one.kill()));
-  untied.add(child);
-  return child;
+/** Before we end at once: asks those to end that nothing ties to us. */
+export function endUntied(): void {
+  for (const child of untied) child.kill();
 }
 
 /** Asks a process to end, and after `graceMs` ends it. Resolves when it is gone. */

@@ -5,6 +5,7 @@ import { loadSchema } from '../database/load-schema.ts';
 import { type Account, localServerUrl, startLocalServer } from '../database/local-server.ts';
 import { findProgram, installPrograms } from '../database/programs.ts';
 import { stopThenEnd } from '../database/stop-signal.ts';
+import { endUntied } from '../database/tied-process.ts';
 import { HELP, readStartConfig, type StartConfig } from './config.ts';
 import { layOutNginx } from './nginx.ts';
 import { nodeArgs } from './node-args.ts';
@@ -53,14 +54,18 @@ async function main(): Promise<void> {
 
 let stopping = false;
 
-/** Resolves at the first Ctrl-C or SIGTERM. A second one ends us at once, and the kernel ends our children. */
+/** Resolves at the first Ctrl-C or SIGTERM. A second one ends us at once, and the kernel or we end our children. */
 function listenForSignals(): Promise<void> {
   return new Promise((resolve) => {
     const begin = () => {
       stopping = true;
       resolve();
     };
-    const onSignal = stopThenEnd(begin, () => process.exit(1));
+    const end = () => {
+      endUntied();
+      process.exit(1);
+    };
+    const onSignal = stopThenEnd(begin, end);
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   });
 }
