@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
@@ -106,6 +108,28 @@ describe('when contact is lost', () => {
     setTimeout(() => link.swallow(false), 500);
     expect(await count).toBe(1);
   });
+});
+
+test('a process can end though a server that it was connected to does not answer any more', async () => {
+  const link = await startDatabaseLink();
+  const script = `
+    import { sql } from 'kysely';
+    import { connectDatabase } from '${new URL('connect.ts', import.meta.url).href}';
+    const db = connectDatabase({ url: '${link.url('mysql')}', statementTimeoutMs: 300, patienceMs: 1_000 });
+    await sql\`SELECT 1\`.execute(db);
+    console.log('connected');
+    process.stdin.once('data', async () => {
+      await sql\`SELECT 1\`.execute(db).catch(() => {});
+      await db.destroy();
+    });`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  link.swallow(true);
+  child.stdin.end('now');
+  expect(await once(child, 'exit', { signal: AbortSignal.timeout(20_000) })).toEqual([0, null]);
 });
 
 test('an error carries nothing of the statement, which a log would keep', async () => {

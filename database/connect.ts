@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CompiledQuery, Kysely, type QueryResult } from 'kysely';
 import { type Connection, createConnection, type QueryResult as DriverResult } from 'mysql2';
@@ -18,7 +19,7 @@ export interface DatabaseOptions extends PatienceOptions {
   queueLimit?: number;
   /** Longest wait of a statement while all connections are in use; then it fails as overloaded. Default 800. */
   queueWaitMs?: number;
-  /** For one connection to be made. Default 2,000. */
+  /** For one connection to be made, and once more for its session settings. Default 2,000. */
   connectTimeoutMs?: number;
   /** For one statement to be answered; then its connection is destroyed and its outcome is unknown. Default 10,000. */
   statementTimeoutMs?: number;
@@ -47,7 +48,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
   const { connectTimeoutMs = 2_000, statementTimeoutMs = 10_000 } = options;
   const pool = createConnectionPool<Connection>({
     open: (onBroken) => openConnection(url, connectTimeoutMs, onBroken),
-    close: (connection) => connection.destroy(),
+    close: cut,
     size: poolSize,
     queueLimit,
     queueWaitMs,
@@ -64,8 +65,10 @@ export function connectDatabase(options: DatabaseOptions): Database {
   const dialect = createDialect({
     execute: async (statement) => toQueryResult(await patiently((giveUpAt) => run(statement, giveUpAt))),
     destroy: async () => {
-      // A frozen server does not answer a goodbye, and is not waited for.
-      await Promise.race([Promise.all(pool.end().map(sayGoodbye)), sleep(1_000, undefined, { ref: false })]);
+      const connections = pool.end();
+      // One that a frozen server keeps busy cannot say it, and is not waited for.
+      await Promise.race([Promise.all(connections.map(sayGoodbye)), sleep(1_000, undefined, { ref: false })]);
+      connections.forEach(cut);
     },
   });
   return new Kysely<Schema>({ dialect });
@@ -106,12 +109,18 @@ async function openConnection(url: string, connectTimeoutMs: number, onBroken: (
     await new Promise<void>((resolve, reject) => {
       connection.connect((error) => (error ? reject(error) : resolve()));
     });
-    for (const sql of SESSION) await query(connection, { sql, parameters: [] }, 2_000);
+    await Promise.all(SESSION.map((sql) => query(connection, { sql, parameters: [] }, connectTimeoutMs)));
     return connection;
   } catch (error) {
-    connection.destroy();
+    cut(connection);
     throw error;
   }
+}
+
+/** mysql2's own `destroy` only closes our side, and the socket stays for as long as a server does not answer. */
+function cut(connection: Connection): void {
+  connection.destroy();
+  (connection as Connection & { stream: Duplex }).stream.destroy();
 }
 
 function sayGoodbye(connection: Connection): Promise<void> {

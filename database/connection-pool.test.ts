@@ -104,6 +104,16 @@ test('while all are in use a caller is sent away after the queue’s wait, and t
   expect(await take(soon())).toBe('a');
 });
 
+test('a caller whose wait is over while one is made for another is sent away when that one is made', async () => {
+  const { take, asked } = await setUpInUse({ size: 2, queueWaitMs: 10 });
+  const second = take(soon());
+  const third = expect(take(soon())).rejects.toThrow(PoolBusyError);
+  await sleep(30);
+  await asked[1]!.made('b');
+  expect(await second).toBe('b');
+  await third;
+});
+
 test('one caller more than may wait is refused at once', async () => {
   const { take, giveBack } = await setUpInUse({ size: 1, queueLimit: 1 });
   const waiting = take(soon());

@@ -27,6 +27,11 @@ export interface ConnectionPool<Connection> {
   end: () => Connection[];
 }
 
+interface Caller<Connection> extends PromiseWithResolvers<Connection> {
+  /** It waits for a connection in the making only. */
+  isOverdue: boolean;
+}
+
 /**
  * mysql2's own pool has no time limits, keeps a connection that it makes for the caller whom it is made for, and cannot
  * say whether one that comes back has ended. Over a slow network, where making one takes several round trips, a statement
@@ -40,11 +45,11 @@ export function createConnectionPool<Connection>(
   const good = new Set<Connection>();
   const idle: Connection[] = [];
   /** In the order of their coming. */
-  const waiting = new Set<PromiseWithResolvers<Connection>>();
+  const waiting = new Set<Caller<Connection>>();
   let making = 0;
   let hasEnded = false;
 
-  function takeLongestWaiting(): PromiseWithResolvers<Connection> | undefined {
+  function takeLongestWaiting(): Caller<Connection> | undefined {
     const [longest] = waiting;
     if (longest) waiting.delete(longest);
     return longest;
@@ -88,18 +93,24 @@ export function createConnectionPool<Connection>(
       giveBack(connection);
     }
     makeMore();
+    if (making === 0) for (const caller of waiting) if (caller.isOverdue) sendAway(caller);
+  }
+
+  function sendAway(caller: Caller<Connection>): void {
+    waiting.delete(caller);
+    const whileMaking = Object.assign(new Error('no connection could be made in time'), { code: 'ETIMEDOUT' });
+    caller.reject(making > 0 ? whileMaking : new PoolBusyError('no connection was free in time'));
   }
 
   function wait(giveUpAt: number): Promise<Connection> {
-    const caller = Promise.withResolvers<Connection>();
-    const leave = () => {
-      waiting.delete(caller);
-      const whileMaking = Object.assign(new Error('no connection could be made in time'), { code: 'ETIMEDOUT' });
-      caller.reject(making > 0 ? whileMaking : new PoolBusyError('no connection was free in time'));
+    const caller = { ...Promise.withResolvers<Connection>(), isOverdue: false };
+    const onOverdue = () => {
+      caller.isOverdue = true;
+      if (making === 0) sendAway(caller);
     };
     const limits = [
-      setTimeout(() => making > 0 || leave(), queueWaitMs),
-      setTimeout(leave, Math.max(0, giveUpAt - performance.now())),
+      setTimeout(onOverdue, queueWaitMs),
+      setTimeout(sendAway, Math.max(0, giveUpAt - performance.now()), caller),
     ];
     waiting.add(caller);
     makeMore();

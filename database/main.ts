@@ -19,7 +19,8 @@ async function main(args: string[]): Promise<void> {
   }
   const config = readSettings(localServerSettings, readEnvironment());
   const stopped = new Promise<void>((resolveStop) => {
-    process.on('SIGINT', () => resolveStop()).on('SIGTERM', () => resolveStop());
+    const stop = () => resolveStop();
+    process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
   });
   if (!config.MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd')) await installPrograms(['mariadbd'], console.log);
   const server = await startLocalServer({

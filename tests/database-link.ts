@@ -22,21 +22,21 @@ export async function startDatabaseLink(): Promise<{
   const sockets = new Set<Socket>();
   let swallowing = false;
   let greeting = true;
-  let sayingGoodbye = false;
-  const link = createServer((client) => {
+  /** Those that end with their next answer. */
+  const ending = new Set<Socket>();
+  const link = createServer({ allowHalfOpen: true }, (client) => {
     if (!greeting) return void sockets.add(client.on('error', () => {}));
-    const server = connect(Number(target.port), target.hostname);
+    const server = connect({ port: Number(target.port), host: target.hostname, allowHalfOpen: true });
     for (const [from, to] of [
       [client, server],
       [server, client],
     ] as const) {
       sockets.add(from);
       from.on('error', () => {}).on('close', () => to.destroy());
+      from.on('end', () => swallowing || to.end());
       from.on('data', (bytes: Buffer) => {
         if (swallowing) return;
-        const isLast = sayingGoodbye && from === server;
-        to.write(isLast ? Buffer.concat([bytes, GOODBYE]) : bytes);
-        sayingGoodbye &&= !isLast;
+        to.write(from === server && ending.delete(client) ? Buffer.concat([bytes, GOODBYE]) : bytes);
       });
     }
   }).listen(0, '127.0.0.1');
@@ -60,7 +60,7 @@ export async function startDatabaseLink(): Promise<{
       greeting = false;
     },
     goodbyeWithNextAnswer: () => {
-      sayingGoodbye = true;
+      for (const socket of sockets) ending.add(socket);
     },
   };
 }
