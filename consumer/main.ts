@@ -88,7 +88,7 @@ function listenForSignals(graceMs: number, report: Report): { stop: AbortSignal;
     setTimeout(() => process.exit(0), graceMs).unref();
   };
   const onSignal = stopThenEnd(begin, () => process.exit(1));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
   return { stop: stop.signal, giveUp: giveUp.signal };
 }
 

@@ -129,7 +129,7 @@ describe('what a consumer holds', () => {
 });
 
 describe('a consumer that is told to stop', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)(
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     'by %s fills what it holds, claims no more, and exits 0',
     async (signal) => {
       await createEvents(db, some(50));

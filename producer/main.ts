@@ -27,7 +27,7 @@ async function main(args: string[]): Promise<void> {
   const shutdown = new AbortController();
   const stopSignal = new Promise<NodeJS.Signals>((resolve) => {
     const onSignal = stopThenEnd(resolve, () => process.exit(1));
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
   });
 
   const db = connectDatabase({

@@ -18,8 +18,8 @@ export interface ServerLimits {
 
 // From the end of listening; longer than nginx's `keepalive_timeout` to the producers.
 const LET_GO_MS = 4_000;
-// For those who have connected and wait to be accepted. They come in far less unless more and more connect.
-const ACCEPT_MS = 500;
+// For those who have connected and wait to be accepted: as many as `backlog`, each with a request to answer.
+const ACCEPT_MS = 3_000;
 
 /** Listens, and resolves to the server when it does. A port in use rejects with a sentence. */
 export async function listen(
@@ -124,15 +124,15 @@ export function portOf(server: Server): number {
  * `Connection: close`.
  *
  * Whoever has connected already is served. The kernel resets what is not accepted when we stop listening, and a POST on
- * such a connection may not be sent again, for nginx cannot tell it from one that was read. Only who connects between the
- * last look and the end of listening, some microseconds, meets that.
+ * such a connection may not be sent again, for nginx cannot tell it from one that was read. So listening ends when nobody
+ * waits, or after three seconds in which somebody always did; who connects at that very moment is reset all the same.
  *
  * Idle connections are first left to those who opened them. Were we to close one while nginx sends a POST into it, that
  * POST would be lost, and may not be sent again. A connection that is refused, however, is tried on the next producer.
  */
 export async function closeServer(server: Server, graceMs: number): Promise<void> {
   const endsAt = performance.now() + graceMs;
-  await acceptThoseWaiting(server);
+  await acceptThoseWaiting(server, Math.min(ACCEPT_MS, graceMs));
   // The server's own close() would close the idle connections, too.
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   const letGo = setTimeout(() => server.closeIdleConnections(), LET_GO_MS);
@@ -143,13 +143,13 @@ export async function closeServer(server: Server, graceMs: number): Promise<void
 }
 
 /** Node accepts one connection each turn of the event loop. */
-async function acceptThoseWaiting(server: Server): Promise<void> {
+async function acceptThoseWaiting(server: Server, limitMs: number): Promise<void> {
   let quietTurns = 0;
   const onConnection = () => {
     quietTurns = 0;
   };
   server.on('connection', onConnection);
-  const giveUpAt = performance.now() + ACCEPT_MS;
+  const giveUpAt = performance.now() + limitMs;
   while (quietTurns < 3 && performance.now() < giveUpAt) {
     quietTurns++;
     await setImmediate();

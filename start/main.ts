@@ -66,7 +66,7 @@ function listenForSignals(): Promise<void> {
       process.exit(1);
     };
     const onSignal = stopThenEnd(begin, end);
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
   });
 }
 

@@ -18,7 +18,7 @@ function main(args: string[]): void {
     server.close();
     server.closeAllConnections();
   };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
 }
 
 function fail(message: string): never {
