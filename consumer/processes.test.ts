@@ -193,7 +193,7 @@ describe('a consumer that is told to stop', () => {
     const { child, ended, says } = startConsumer('a', { DATABASE_URL: `mysql://user:password@127.0.0.1:${port}/none` });
     await says('database lost');
     child.kill('SIGTERM');
-    expect(await ended).toMatchObject({ code: 0, err: '' });
+    expect(await ended).toMatchObject({ code: 0, err: '', out: expect.stringContaining('stopped') });
   });
 });
 
@@ -205,6 +205,22 @@ test('a consumer whose terminal is gone goes on, and finishes when it is told to
   await expect.poll(() => filledBy('a'), eventually).toBe(2);
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
+});
+
+test('the settings of a retry reach the work', async () => {
+  const port = await listen(
+    createHttpServer((_, response) => {
+      response.setHeader('Content-Type', 'application/json').end('[{"word":"1"}]'); // which is no word
+    }),
+  );
+  startConsumer('a', {
+    WORD_SERVICE_URL: `http://127.0.0.1:${port}/api`,
+    MAX_ATTEMPTS: '2',
+    RETRY_DELAY_MS: '1',
+    LEASE_MS: '600000', // so that nothing else brings an event back
+  });
+  await createEvents(db, [{}]);
+  await expect.poll(() => count(sql`due_at IS NULL AND attempts = 2`), eventually).toBe(1);
 });
 
 test('with --once a consumer fills what is due, says each event in a line, and exits 0', async () => {

@@ -1,5 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -57,6 +63,16 @@ describe('a service that works', () => {
     const outcomes = await source(url)(events(500), NEVER);
     expect(outcomes.filter((outcome) => 'valor' in outcome)).toHaveLength(500);
     expect(asked).toEqual(['/api?language=pt-br&words=500']);
+  });
+
+  test('is asked for JSON that is not compressed, for no more is read than is allowed', async () => {
+    let headers: IncomingHttpHeaders = {};
+    const { url } = await serve((request, response) => {
+      headers = request.headers;
+      healthy(request, response);
+    });
+    await source(url)(events(1), NEVER);
+    expect(headers).toMatchObject({ accept: 'application/json', 'accept-encoding': 'identity' });
   });
 
   test('may have a query of its own in its address', async () => {

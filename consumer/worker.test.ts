@@ -59,6 +59,20 @@ describe('a worker', () => {
     ]);
   });
 
+  test('rests for about a poll when nothing is due', async () => {
+    const { deps, state } = createWorker(named, { once: false, pollMs: 1_000 });
+    const delayMs = await workRound(deps, state, NEVER, NEVER);
+    expect(delayMs).toBeGreaterThanOrEqual(900);
+    expect(delayMs).toBeLessThanOrEqual(1_100);
+  });
+
+  test('claims under a name of its own each time, for an attempt may be given back and come again', async () => {
+    await createEvents(db, some(2));
+    await runWorker(createWorker(named, { batch: 1 }).deps, NEVER, NEVER);
+    const rows = await db.selectFrom('Events').select('claimed_by').execute();
+    expect(new Set(rows.map(({ claimed_by }) => claimed_by)).size).toBe(2);
+  });
+
   test('goes on looking for new events when nothing is due', async () => {
     const stop = new AbortController();
     const { deps } = createWorker(named, { once: false });

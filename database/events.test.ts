@@ -192,6 +192,21 @@ describe('processing -> pending', () => {
     expect(waits).toEqual([10, 20, 40, 60]);
     expect(await row(1)).toMatchObject({ attempts: 4, last_error: 'sem palavra' });
   });
+
+  test('the wait stays at its limit however many attempts there were', async () => {
+    await createEvents(db, [{}]);
+    await sql`UPDATE Events SET attempts = 1999`.execute(db);
+    const [claim] = await claimEvents(db, 'a/1', 1, LEASE_MS);
+    expect(await failEvents(db, 'a/1', [{ ...claim!, reason: 'x' }], { ...RETRY, maxAttempts: 5_000 })).toBe(1);
+    expect(Math.round(await dueIn(1))).toBe(60);
+  });
+});
+
+test('a counter that is ahead of the newest event is not set back', async () => {
+  await createEvents(db, [{}, {}]);
+  await sql`DELETE FROM Events WHERE id = 2`.execute(db);
+  await sql`CALL raise_counter()`.execute(db);
+  expect(await countEvents(db)).toBe(2);
 });
 
 describe('processing -> dead -> pending', () => {

@@ -14,7 +14,11 @@ type Fault = keyof typeof ERRORS;
 
 // Its own timers are none of those that are replaced below.
 vi.mock('node:timers/promises', () => ({
-  setTimeout: (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms)),
+  setTimeout: (ms: number, _: unknown, { signal }: { signal?: AbortSignal } = {}) =>
+    new Promise<void>((resolve, reject) => {
+      setTimeout(resolve, ms);
+      signal?.addEventListener('abort', () => reject(signal.reason as Error));
+    }),
 }));
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'setImmediate'] }));
 afterEach(() => vi.useRealTimers());
@@ -81,4 +85,24 @@ test('where some statements get through and others do not, that is said once in 
   await vi.advanceTimersByTimeAsync(5_000);
   await stumble();
   expect(availability).toEqual([false, true, false, true]);
+});
+
+test('whoever is told to stop waits no longer for a server that cannot be reached', async () => {
+  const stop = new AbortController();
+  const patiently = createPatience({ patienceMs: PATIENCE_MS, signal: stop.signal });
+  let tries = 0;
+  const failed = expect(
+    patiently(async () => {
+      if (++tries === 2) stop.abort();
+      throw ERRORS.unavailable();
+    }),
+  ).rejects.toMatchObject({ fault: 'unavailable' });
+  await vi.runAllTimersAsync();
+  await failed;
+  expect(tries).toBe(2);
+});
+
+test('what the server undid is sent again five times', async () => {
+  const { outcome, tries } = await play(Array.from({ length: 10 }, () => 'not applied' as const));
+  expect({ outcome, tries }).toMatchObject({ outcome: { fault: 'not applied' }, tries: 6 });
 });

@@ -39,6 +39,7 @@ describe.each(['/create-async', '/create-sync'])('POST %s', (path) => {
     expect(error.fault).toBe('unknown');
     const response = await startFailing(error).app.request(path, POST);
     expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBeNull();
     const problem = await problemOf(response);
     expect(problem).toMatchObject({ outcome: 'unknown', detail: expect.stringContaining('may or may not') });
     expect(JSON.stringify(problem)).not.toMatch(INTERNAL);

@@ -1,6 +1,6 @@
-import { describe, expect, test, vi } from 'vitest';
-import { DatabaseError } from '../database/database-error.ts';
+import { describe, expect, test } from 'vitest';
 import { countEvents } from '../database/events.ts';
+import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
 import { fillAll, killAll, problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { createBatcher } from './create-batcher.ts';
@@ -67,7 +67,9 @@ describe('Idempotency-Key on create-async', () => {
   });
 
   test('finds out by the key what became of a create whose answer was lost', async () => {
-    const { app } = startTestApp(db, { createEvents: createBatcher({ db: loseFirstAnswer(), ...LIMITS }) });
+    const { app } = startTestApp(db, {
+      createEvents: createBatcher({ db: loseFirstAnswer(database.connect(), 'create_events_once('), ...LIMITS }),
+    });
     const response = await app.request('/create-async', withKey('k'));
     expect(response.status).toBe(202);
     expect(await response.json()).toMatchObject({ id: 1 });
@@ -76,7 +78,7 @@ describe('Idempotency-Key on create-async', () => {
 
   test('leaves the outcome of others unknown who had no key, and creates nothing twice', async () => {
     const { app } = startTestApp(db, {
-      createEvents: createBatcher({ db: loseFirstAnswer('create_events('), ...LIMITS }),
+      createEvents: createBatcher({ db: loseFirstAnswer(database.connect(), 'create_events('), ...LIMITS }),
     });
     const [plain, keyed] = await Promise.all([
       app.request('/create-async', { method: 'POST' }),
@@ -90,21 +92,6 @@ describe('Idempotency-Key on create-async', () => {
 });
 
 const LIMITS = { maxRequests: 1_000, maxQueued: 50_000 };
-
-/** A pool whose first create is committed, but the answer does not arrive. */
-function loseFirstAnswer(routine = 'create_events_once(') {
-  const pool = database.connect();
-  const executor = pool.getExecutor();
-  const execute = executor.executeQuery.bind(executor);
-  let lost = false;
-  vi.spyOn(executor, 'executeQuery').mockImplementation(async (statement) => {
-    const result = await execute(statement);
-    if (lost || !statement.sql.includes(routine)) return result;
-    lost = true;
-    throw new DatabaseError(Object.assign(new Error('lost'), { code: 'PROTOCOL_CONNECTION_LOST' }), true);
-  });
-  return pool;
-}
 
 describe('Idempotency-Key on create-sync', () => {
   test('waits for the same event as the request before, also while that one is still held', async () => {

@@ -242,3 +242,16 @@ test('a create that has waited too long for its transaction is refused, and noth
   expect(outcomes[2]).toMatchObject({ reason: { name: 'QueueFullError' } });
   expect(await countEvents(db)).toBe(1);
 });
+
+test('what was refused takes no place in the queue, and who comes behind the same hanging create is refused in time as well', async () => {
+  const create = createBatcher({ db: single, maxRequests: 1_000, maxQueued: 10, maxWaitMs: 50 });
+  const release = await holdCreates();
+  const underWay = create(some(1));
+  await untilHeld();
+  for (let round = 0; round < 2; round++) {
+    await expect(create(some(10))).rejects.toThrow('not inserted within 50 ms');
+  }
+  await release();
+  expect(await underWay).toBe(1);
+  expect(await create(some(10))).toBe(2);
+});

@@ -25,6 +25,12 @@ test('forgets 500 at a time, and comes back soon while there may be more', async
   expect(await countKeys()).toBe(0);
 });
 
+test('remembers a key for as long as it is told to', async () => {
+  await createKeys(1);
+  await forgettingRound({ db, rememberMs: 60_000, onError: fail });
+  expect(await countKeys()).toBe(1);
+});
+
 test('a round that fails says so, and another one follows', async () => {
   const errors: unknown[] = [];
   const gone = database.connect({ url: 'mysql://nobody:nothing@127.0.0.1:1/none', patienceMs: 0 });

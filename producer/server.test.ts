@@ -205,6 +205,25 @@ test('a closing server still answers on a connection that was idle, and ends it 
   await closed;
 });
 
+test('a closing server lets an idle connection go after a while, though its client keeps it', async () => {
+  const { port, server } = await startServer();
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  const beganAt = performance.now();
+  await closeServer(server, 60_000);
+  expect(performance.now() - beganAt).toBeLessThan(20_000);
+});
+
+test('a header is seen however many come before it', async () => {
+  const { port } = await startServer();
+  const before = await countEvents(db);
+  const headers = 'a:\r\n'.repeat(2_100);
+  const create = `POST /create-async HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${headers}Idempotency-Key: last\r\n\r\n`;
+  for (let n = 0; n < 2; n++) expect(await say(port, create)).toMatch(/^HTTP\/1\.1 202 /);
+  expect(await countEvents(db)).toBe(before + 1);
+});
+
 test('a closing server waits no longer than its grace', async () => {
   const { url, server, poller } = await startServer();
   const answer = fetch(`${url}/create-sync`, { method: 'POST' });
