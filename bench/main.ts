@@ -58,7 +58,7 @@ function listenForSignals(): AbortSignal {
     interrupted.abort(new Error('stopped before the end'));
   };
   const onSignal = stopThenEnd(begin, () => process.exit(1));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
   return interrupted.signal;
 }
 

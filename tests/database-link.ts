@@ -10,7 +10,10 @@ function errorPacket(errno: number, sqlState: string, message: string): Buffer {
   return Buffer.concat([Buffer.from([payload.length, 0, 0, 0]), payload]);
 }
 
-/** A link to the server of the test run that can be cut, or made to swallow everything or what is new, or to end a session as a server does. */
+/**
+ * A link to the server of the test run that can be cut, swallow everything, let nobody in, or end sessions as a server
+ * does.
+ */
 export async function startDatabaseLink(): Promise<{
   url: (database: string) => string;
   cut: () => void;

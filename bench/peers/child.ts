@@ -26,8 +26,8 @@ async function main(task: Task): Promise<Answer> {
 
 // The parent is done with us, or gone; every answer has been sent by then.
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole group: the parent decides in which order things end.
-process.on('SIGINT', () => {});
+// Ctrl-C and the end of the terminal reach the whole group: the parent decides in which order things end.
+process.on('SIGINT', () => {}).on('SIGHUP', () => {});
 
 main(JSON.parse(process.argv[2]!) as Task).then(
   (answer) => process.send!(answer),

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const { PEER_NAMES } = await import('./peers.ts');
   const { toMarkdown } = await import('./table.ts');
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => stop.abort(new Error('stopped before the end')));
   }
   const comparison = await comparePeers(

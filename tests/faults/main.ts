@@ -44,7 +44,7 @@ async function main(): Promise<void> {
     })();
   };
   const onSignal = stopThenEnd(interrupt, () => process.exit(1));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
   undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   const starting = startLocalServer({ directory, port: await freePort() });
