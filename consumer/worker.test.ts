@@ -66,6 +66,28 @@ describe('a worker', () => {
     expect(delayMs).toBeLessThanOrEqual(1_100);
   });
 
+  test('looks no further back than its horizon, but with `once` at all that is due', async () => {
+    await createEvents(db, some(1));
+    for (const once of [false, true]) {
+      const { deps, state } = createWorker(named, { once });
+      state.horizon = (claim) => claim({ since: new Date('2037-01-01') });
+      await workRound(deps, state, NEVER, NEVER);
+      await Promise.all(state.inHand);
+      expect(await filled()).toBe(once ? 1 : 0);
+    }
+  });
+
+  test('finds what came to lie before its horizon', async () => {
+    const stop = new AbortController();
+    const running = runWorker(createWorker(named, { once: false }).deps, stop.signal, NEVER);
+    await createEvents(db, some(1));
+    await expect.poll(filled).toBe(1);
+    await sql`INSERT INTO Events (id, due_at) VALUES (2, NOW(3) - INTERVAL 1 HOUR)`.execute(db);
+    await expect.poll(filled, WAIT).toBe(2);
+    stop.abort();
+    await running;
+  });
+
   test('claims under a name of its own each time, for an attempt may be given back and come again', async () => {
     await createEvents(db, some(2));
     await runWorker(createWorker(named, { batch: 1 }).deps, NEVER, NEVER);

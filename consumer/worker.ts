@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from '../database/database-error.ts';
 import { claimEvents } from '../database/events.ts';
 import { type Batch, type BatchDeps, workBatch } from './batch.ts';
+import { type ClaimHorizon, createClaimHorizon } from './claim-horizon.ts';
 import { createOutage, type Outage } from './outage.ts';
 
 export interface WorkerDeps extends BatchDeps {
@@ -21,13 +22,14 @@ export interface WorkerDeps extends BatchDeps {
 export interface WorkerState {
   inHand: Set<Promise<void>>;
   outage: Outage;
+  horizon: ClaimHorizon;
   /** The next claim takes at most this many: a source that serves only a few at a time gets only a few. */
   most: number;
   claimsMade: number;
 }
 
 export function createWorkerState({ batch }: Pick<WorkerDeps, 'batch'>): WorkerState {
-  return { inHand: new Set(), outage: createOutage(), most: batch, claimsMade: 0 };
+  return { inHand: new Set(), outage: createOutage(), horizon: createClaimHorizon(), most: batch, claimsMade: 0 };
 }
 
 const AFTER_TROUBLE_MS = 1_000;
@@ -90,10 +92,15 @@ async function within(ms: number, work: Promise<void>, stop: AbortSignal): Promi
   done.abort();
 }
 
-async function claimBatch({ db, consumer, leaseMs }: WorkerDeps, state: WorkerState, most: number): Promise<Batch> {
+async function claimBatch(deps: WorkerDeps, state: WorkerState, most: number): Promise<Batch> {
+  const { db, consumer, leaseMs, once } = deps;
   const claimedBy = `${consumer}/${++state.claimsMade}`;
   const claimedAt = performance.now();
-  return { claimedBy, claims: await claimEvents(db, claimedBy, most, leaseMs), claimedAt };
+  // With `once`, finding nothing must mean that nothing is due.
+  const claims = once
+    ? await claimEvents(db, claimedBy, most, leaseMs)
+    : await state.horizon((range) => claimEvents(db, claimedBy, most, leaseMs, range));
+  return { claimedBy, claims, claimedAt };
 }
 
 async function workInBackground(

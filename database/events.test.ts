@@ -89,6 +89,44 @@ describe('pending -> processing', () => {
     expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([{ id: 1, attempt: 2 }]);
   });
 
+  test('a claim looks at what has been due since then, and tells from when on the next need look', async () => {
+    const hoursAgo = async (id: number) => {
+      const { rows } = await sql<{ due_at: Date }>`SELECT due_at FROM Events WHERE id = ${id}`.execute(db);
+      return rows[0]!.due_at;
+    };
+    await createEvents(db, [{}, {}, {}, {}]);
+    await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL (5 - id) HOUR WHERE id <= 3`.execute(db);
+    const [first, second, third] = await Promise.all([1, 2, 3].map(hoursAgo));
+    const told: Date[] = [];
+    const claim = async (most: number, since?: Date) => {
+      const claims = await claimEvents(db, 'a/1', most, LEASE_MS, { since, onNext: (next) => void told.push(next) });
+      return claims.map(({ id }) => id);
+    };
+
+    expect(await claim(1, second)).toEqual([2]);
+    expect(await claim(1)).toEqual([1]);
+    expect(await claim(1, second)).toEqual([3]);
+    expect(told).toEqual([second, first, third]);
+  });
+
+  test('the last second is always looked at, for an event may be committed after it fell due', async () => {
+    const ages: number[] = [];
+    const onNext = async (next: Date) => {
+      const { rows } = await sql<{ age: number }>`SELECT TIMESTAMPDIFF(MICROSECOND, ${next}, NOW(3)) AS age`.execute(
+        db,
+      );
+      ages.push(rows[0]!.age / 1_000);
+    };
+    const nothing = Promise.withResolvers<Date>();
+    await claimEvents(db, 'a/1', 10, LEASE_MS, { onNext: nothing.resolve });
+    await onNext(await nothing.promise);
+    await createEvents(db, [{}]);
+    const one = Promise.withResolvers<Date>();
+    expect(await claimEvents(db, 'a/2', 10, LEASE_MS, { onNext: one.resolve })).toHaveLength(1);
+    await onNext(await one.promise);
+    for (const age of ages) expect(age).toBeGreaterThanOrEqual(1_000);
+  });
+
   test('nothing due is an empty list', async () => {
     expect(await claimEvents(db, 'a/1', 10, LEASE_MS)).toEqual([]);
   });

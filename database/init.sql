@@ -171,19 +171,24 @@ BEGIN
   COMMIT;
 END //
 
--- Claims up to `most` events that are open and due, and answers [[id, attempt], …] or NULL. SKIP LOCKED passes over
--- what another consumer is claiming at this moment. FORCE INDEX: only in index order does LIMIT also limit the locks,
--- and only by primary key does the UPDATE touch no row but its own; on a small table the optimizer would rather read it
--- all, and wait for the rows that others hold (seen on MariaDB 10.11).
+-- Claims up to `most` events that are open and have been due since then, and answers [[id, attempt], …] or NULL, and from
+-- when on the next claim need look: what was due before is taken, or locked by somebody who takes it now. What was
+-- committed later than it fell due could be missed so; hence the last second is always looked at, and callers look at all
+-- now and then. SKIP LOCKED passes over what another consumer is claiming at this moment. FORCE INDEX: only in index
+-- order does LIMIT also limit the locks, and only by primary key does the UPDATE touch no row but its own; on a small
+-- table the optimizer would rather read it all, and wait for the rows that others hold (seen on MariaDB 10.11).
 DROP PROCEDURE IF EXISTS claim_events //
-CREATE PROCEDURE claim_events(IN consumer VARCHAR(64), IN most INT UNSIGNED, IN lease_ms INT UNSIGNED)
+CREATE PROCEDURE claim_events(
+  IN consumer VARCHAR(64), IN most INT UNSIGNED, IN lease_ms INT UNSIGNED, IN since TIMESTAMP(3)
+)
 BEGIN
   DECLARE claimed LONGTEXT;
+  DECLARE last_due_at DATETIME(3);
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
-  SELECT JSON_ARRAYAGG(JSON_ARRAY(due.id, due.attempts + 1)) INTO claimed FROM (
-    SELECT id, attempts FROM Events FORCE INDEX (claim)
-    WHERE open = 1 AND due_at <= NOW(3)
+  SELECT JSON_ARRAYAGG(JSON_ARRAY(due.id, due.attempts + 1)), MAX(due.due_at) INTO claimed, last_due_at FROM (
+    SELECT id, attempts, due_at FROM Events FORCE INDEX (claim)
+    WHERE open = 1 AND due_at >= since AND due_at <= NOW(3)
     ORDER BY due_at, id LIMIT most
     FOR UPDATE SKIP LOCKED
   ) AS due;
@@ -193,7 +198,7 @@ BEGIN
       SET Events.processing = 1, Events.claimed_by = consumer, Events.attempts = Events.attempts + 1,
           Events.due_at = NOW(3) + INTERVAL lease_ms * 1000 MICROSECOND;
   END IF;
-  SELECT claimed;
+  SELECT claimed, LEAST(COALESCE(last_due_at, NOW(3)), NOW(3) - INTERVAL 1 SECOND) AS next_since;
   COMMIT;
 END //
 

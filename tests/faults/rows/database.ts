@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../../../database/connect.ts';
+import { claimEvents } from '../../../database/events.ts';
 import { isCreate } from '../ledger.ts';
 import { idsWhere } from '../questions.ts';
 import type { FaultRow, FaultRun } from '../run-row.ts';
@@ -176,7 +177,7 @@ export const databaseRows: FaultRow[] = [
       const most = 500;
       await sql`FLUSH STATUS`.execute(db);
       const startedAt = performance.now();
-      await sql`CALL claim_events('test.1/1', ${most}, 1)`.execute(db);
+      await claimEvents(db, 'test.1/1', most, 1);
       measure('a claim', performance.now() - startedAt, 500);
       const { rows } = await sql<{ Value: string }>`SHOW SESSION STATUS LIKE 'Handler_read_next'`.execute(db);
       check(Number(rows[0]!.Value) <= 2 * most, `a claim of ${most} read ${rows[0]!.Value} rows`);

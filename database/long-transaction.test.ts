@@ -1,0 +1,54 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { freePort } from '../tests/free-port.ts';
+import { connectDatabase, type Database } from './connect.ts';
+import { claimEvents } from './events.ts';
+import { loadSchema } from './load-schema.ts';
+import { startLocalServer } from './local-server.ts';
+
+const EVENTS = 20_000;
+const LEASE_MS = 30_000;
+
+test('beside a transaction that stays open, a claim that begins where the last one ended does not step over all that was filled', async () => {
+  // A server of its own, for what is counted is counted for the whole server.
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue-long-'));
+  const server = await startLocalServer({ directory, port: await freePort() });
+  const [db, reader] = [1, 2].map(() => connectDatabase({ url: server.url(), poolSize: 1 })) as [Database, Database];
+  try {
+    await loadSchema(db);
+    await sql`
+      INSERT INTO Events (id, due_at) SELECT position, NOW(3) - INTERVAL 1 HOUR
+      FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', ${EVENTS - 1}), ']'), '$[*]' COLUMNS (position FOR ORDINALITY)) AS n
+    `.execute(db);
+    await sql`SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ`.execute(reader);
+    await sql`START TRANSACTION WITH CONSISTENT SNAPSHOT`.execute(reader);
+    await sql`UPDATE Events SET valor = 'sim'`.execute(db);
+
+    let next: Date | undefined;
+    const onNext = (since: Date) => {
+      next = since;
+    };
+    const all = await pagesReadFor(db, () => claimEvents(db, 'a/1', 10, LEASE_MS, { onNext }));
+    const some = await pagesReadFor(db, () => claimEvents(db, 'a/2', 10, LEASE_MS, { since: next }));
+    expect(some).toBeLessThan(all / 3);
+  } finally {
+    await Promise.all([db.destroy(), reader.destroy()]);
+    await server.stop();
+    await rm(directory, { recursive: true });
+  }
+});
+
+/** How many pages InnoDB looked into meanwhile. */
+async function pagesReadFor(db: Database, work: () => Promise<unknown>): Promise<number> {
+  const count = async () => {
+    const { rows } = await sql<{ Value: string }>`
+      SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_read_requests'`.execute(db);
+    return Number(rows[0]!.Value);
+  };
+  const before = await count();
+  await work();
+  return (await count()) - before;
+}
