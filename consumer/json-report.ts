@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { messageOf, type Report } from './report.ts';
 
-/** JSON lines: one per batch, and one for whatever happens beside. */
+/** JSON lines: one per batch, and one for whatever happens beside. What is logged during a write is the next one. */
 export function createJsonReport(level: string, consumer: string): Report {
-  const destination = pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 });
+  const destination = pino.destination({ sync: false, minLength: 1 }); // with the default, 0, a flush would wait for nothing
   // At process.exit it would try without end to write to a pipe that nobody reads any more. main.ts flushes before it
   // unless there is no time for that.
   destination.flushSync = () => {};

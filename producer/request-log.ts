@@ -8,7 +8,10 @@ export interface RequestVariables {
   Variables: { requestId: string };
 }
 
-/** JSON lines, written some at a time off the event loop's path; in a terminal, one short line a request. */
+/**
+ * JSON lines, written off the event loop's path: what is logged during a write is the next one. In a terminal, one short
+ * line a request.
+ */
 export function createLogger(config: ProducerConfig): Logger {
   const options = { level: config.LOG_LEVEL, base: { part: 'producer' } };
   return pino(options, isForPeople(config) ? forPeople() : forMachines());
@@ -24,7 +27,7 @@ export function logsAllRequests(config: ProducerConfig): boolean {
 }
 
 function forMachines(): DestinationStream {
-  const destination = pino.destination({ sync: false, minLength: 65_536, maxWrite: 131_072, periodicFlush: 100 });
+  const destination = pino.destination({ sync: false, minLength: 1 }); // with the default, 0, a flush would wait for nothing
   // At process.exit it would try without end to write to a pipe that nobody reads any more; main.ts flushes before.
   destination.flushSync = () => {};
   return destination;
