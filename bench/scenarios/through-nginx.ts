@@ -4,23 +4,31 @@ import { postingSide } from '../load/posting-side.ts';
 import { costRows, createProcessorCost, wholeCost } from '../processor-cost.ts';
 import type { Scenario } from '../scenario.ts';
 
+// Two producers that take turns at one row have half of the callers each, and no transaction carries more than wait for it.
+const MANY = 256;
+
 /** B3: the same as B1 with nginx in front of two. Only one side works at a time; the other is idle. */
 export const throughNginx: Scenario = {
   names: ['B3'],
   what: 'create-async through nginx with two producers, against nginx with two bare handlers',
-  seconds: 22,
+  seconds: 36,
   async run(stage) {
     const { serverPid, startProducer, startBaseline, startNginx, rounds, say } = stage;
     const handlers = [await startBaseline('bare-server'), await startBaseline('bare-server')];
     const bare = await startNginx(handlers);
     const producers = [await startProducer(), await startProducer()];
     const ours = await startNginx(producers);
-    const bareCost = createProcessorCost({ nginx: [bare.pid], handlers: pidsOf(handlers) });
-    const ourCost = createProcessorCost({ nginx: [ours.pid], producers: pidsOf(producers), MySQL: [serverPid] });
+    const costOfBare = () => createProcessorCost({ nginx: [bare.pid], handlers: pidsOf(handlers) });
+    const costOfOurs = () =>
+      createProcessorCost({ nginx: [ours.pid], producers: pidsOf(producers), MySQL: [serverPid] });
+    const [bareCost, manyBareCost] = [costOfBare(), costOfBare()];
+    const [ourCost, manyOurCost] = [costOfOurs(), costOfOurs()];
     const measured = await interleave(
       {
         'two bare handlers': postingSide(stage, `${bare.url}/create-async`, 2, bareCost),
         'two producers': postingSide(stage, `${ours.url}/create-async`, 6, ourCost),
+        'bare, many callers': postingSide(stage, `${bare.url}/create-async`, 1, manyBareCost, MANY),
+        'ours, many callers': postingSide(stage, `${ours.url}/create-async`, 1, manyOurCost, MANY),
       },
       rounds,
       say,
@@ -44,6 +52,20 @@ export const throughNginx: Scenario = {
           baseline: { name, values: wholeCost(bareCost) },
         },
         ...costRows('B3', 'of it', ourCost),
+        {
+          scenario: 'B3',
+          what: `the same with ${MANY} callers`,
+          unit: 'requests/s',
+          ours: measured['ours, many callers'],
+          baseline: { name, values: measured['bare, many callers'] },
+        },
+        {
+          scenario: 'B3',
+          what: `processor of a request, ${MANY} callers`,
+          unit: 'µs',
+          ours: wholeCost(manyOurCost),
+          baseline: { name, values: wholeCost(manyBareCost) },
+        },
       ],
     };
   },
