@@ -1,8 +1,10 @@
 import type { ClaimRange } from '../database/events.ts';
 
 const LOOK_AT_ALL_MS = 1_000;
-// Looking at all may take this share of the time, when it takes long.
+// Looking at all may take this share of the time, when it takes long …
 const SHARE = 0.1;
+// … but is not put off for longer: it may have been an outage that took long.
+const LONGEST_MS = 10_000;
 
 export type ClaimHorizon = <T>(claim: (range: ClaimRange) => Promise<T>) => Promise<T>;
 
@@ -14,7 +16,7 @@ export type ClaimHorizon = <T>(claim: (range: ClaimRange) => Promise<T>) => Prom
  * over all of them: 0.2 µs each, which was 40 ms after 200,000 events, with or without anything to claim.
  *
  * A claim that looks at all finds what got behind: an event that was committed a second after its time, or one that
- * somebody else had locked, and gave up. It is made less often when it takes longer than a tenth of a second.
+ * somebody else had locked, and gave up. It is made less often when it takes longer than a tenth of a second, every ten seconds at least.
  */
 export function createClaimHorizon(): ClaimHorizon {
   let since: Date | undefined;
@@ -30,7 +32,8 @@ export function createClaimHorizon(): ClaimHorizon {
     } finally {
       // Also after one that failed: perhaps it took too long.
       const endedAt = performance.now();
-      if (looksAtAll) lookAtAllAt = endedAt + Math.max(LOOK_AT_ALL_MS, (endedAt - startedAt) / SHARE);
+      const restMs = Math.max(LOOK_AT_ALL_MS, (endedAt - startedAt) / SHARE);
+      if (looksAtAll) lookAtAllAt = endedAt + Math.min(restMs, LONGEST_MS);
     }
   };
 }
