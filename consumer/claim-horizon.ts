@@ -16,7 +16,8 @@ export type ClaimHorizon = <T>(claim: (range: ClaimRange) => Promise<T>) => Prom
  * over all of them: 0.2 µs each, which was 40 ms after 200,000 events, with or without anything to claim.
  *
  * A claim that looks at all finds what got behind: an event that was committed a second after its time, or one that
- * somebody else had locked, and gave up. It is made less often when it takes longer than a tenth of a second, every ten seconds at least.
+ * somebody else had locked, and gave up. It is made less often when it takes longer than a tenth of a second, but every ten
+ * seconds at least.
  */
 export function createClaimHorizon(): ClaimHorizon {
   let since: Date | undefined;
