@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { spawnTied } from '../database/tied-process.ts';
 import { freePort } from './free-port.ts';
 
 export interface WholeSystem {
@@ -38,10 +39,9 @@ export async function prepareSystem(): Promise<{ environment: Record<string, str
   };
 }
 
-/** `npm start`, in a process group of its own like a terminal's, until it says that it is ready. */
+/** `npm start`, in a process group of its own like a terminal's, until it says that it is ready. It ends with the test run. */
 export async function startSystem(environment: Record<string, string>, ...args: string[]): Promise<WholeSystem> {
-  const npm = spawn('npm', ['start', '--', ...args], {
-    detached: true,
+  const npm = spawnTied('npm', ['start', '--', ...args], {
     // With bash npm's child is our process itself, which then gets a Ctrl-C twice: from the terminal, and from npm.
     env: { ...process.env, npm_config_script_shell: 'bash', DATABASE_URL: '', WORD_SERVICE_URL: '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -49,7 +49,7 @@ export async function startSystem(environment: Record<string, string>, ...args: 
   const ended = new Promise((resolve) => npm.once('close', resolve));
   const lines: string[] = [];
   const ready = new Promise<void>((resolve, reject) => {
-    for (const output of [npm.stdout, npm.stderr]) {
+    for (const output of [npm.stdout!, npm.stderr!]) {
       createInterface({ input: output }).on('line', (line) => {
         lines.push(line);
         if (line.includes('ready after')) resolve();
