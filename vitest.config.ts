@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{database,producer,consumer,operator,word-service,start,tests,bench}/**/*.test.ts'],
+    include: ['{process,database,handlers,producer,consumer,cli,word-service,start,tests,bench}/**/*.test.ts'],
     globalSetup: ['tests/database-server.ts'],
     // Real servers and real processes on two cores: how long a step takes is not what is tested.
     testTimeout: 60_000,

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasEnded, spawnTied, stopProcess } from '../database/tied-process.ts';
+import { hasEnded, spawnChild, stopProcess } from '../start/child-process.ts';
 import { answers } from '../start/part.ts';
 
 export interface BenchProcess {
@@ -32,7 +32,7 @@ export async function startBenchProcess(options: BenchProcessOptions): Promise<B
   const { name, command, args, env, directory, readyUrl } = options;
   const logFile = `${directory}/${name}.log`;
   const output = openSync(logFile, 'w');
-  const child = spawnTied(command, args, {
+  const child = spawnChild(command, args, {
     env: { PATH: process.env['PATH'], ...env },
     cwd: directory, // and not where a file .env may lie
     stdio: ['ignore', output, output],

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from '../database/connect.ts';
-import { createEvents, type NewEvent } from '../database/events.ts';
+import { createEvents, type NewEvent } from '../database/events/create.ts';
 import type { BenchProcess } from './bench-process.ts';
 import type { ProcessorCost } from './processor-cost.ts';
 

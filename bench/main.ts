@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram, installPrograms } from '../database/programs.ts';
-import { stopThenEnd } from '../database/stop-signal.ts';
+import { stopThenEnd } from '../process/stop-signal.ts';
+import { findProgram, installPrograms } from '../start/programs.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import { drawCharts } from './charts/draw-charts.ts';
 import { runPeers } from './peers.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { connectDatabase } from '../database/connect.ts';
-import { type LocalServer, startLocalServer } from '../database/local-server.ts';
+import { type LocalServer, startLocalServer } from '../start/mysql/local-server.ts';
 import { freePort } from '../tests/free-port.ts';
 import type { BenchArguments } from './arguments.ts';
 import { createProgress } from './progress.ts';

@@ -1,17 +1,9 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import {
-  databaseSettings,
-  flag,
-  logSettings,
-  milliseconds,
-  readEnvironment,
-  readSettings,
-  text,
-  url,
-  wholeNumber,
-} from '../database/config.ts';
-import { helpEntry, possible } from '../database/settings-help.ts';
+import { databaseSettings } from '../database/config.ts';
+import { logSettings } from '../process/json-log.ts';
+import { flag, milliseconds, readEnvironment, readSettings, text, url, wholeNumber } from '../process/settings.ts';
+import { helpEntry, possible } from '../process/settings-help.ts';
 
 const MACHINE = hostname()
   .replaceAll(/[^\w.-]/g, '-')

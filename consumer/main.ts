@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { checkDatabase } from '../database/check-database.ts';
 import { connectDatabase } from '../database/connect.ts';
-import { stopThenEnd } from '../database/stop-signal.ts';
+import { createWordHandler } from '../handlers/words.ts';
+import { stopThenEnd } from '../process/stop-signal.ts';
 import { type ConsumerConfig, helpText, readConsumerConfig } from './config.ts';
-import { createJsonReport } from './json-report.ts';
-import type { Report } from './report.ts';
-import { createTerminalReport } from './terminal-report.ts';
-import { createWordSource } from './word-service.ts';
+import { createJsonReport } from './report/json-report.ts';
+import type { Report } from './report/report.ts';
+import { createTerminalReport } from './report/terminal-report.ts';
 import { runWorker } from './worker.ts';
 
 // What is still in hand is given back this long before the grace ends.
@@ -25,7 +25,7 @@ async function main(args: string[]): Promise<void> {
     poolSize: config.DATABASE_POOL_SIZE,
     statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
     // Past the lease a fill is refused anyway, so it is tried for that long, also when all connections are in use.
-    patienceMs: config.LEASE_MS,
+    retryMs: config.LEASE_MS,
     queueWaitMs: config.LEASE_MS,
     signal: stop,
     onAvailability: (available, error) => (available ? report.databaseBack() : report.databaseLost(error)),
@@ -38,7 +38,7 @@ async function main(args: string[]): Promise<void> {
     {
       db,
       report,
-      makeValues: createWordSource({
+      handleBatch: createWordHandler({
         url: config.WORD_SERVICE_URL,
         attemptMs: config.WORD_ATTEMPT_MS,
         totalMs: config.WORD_TOTAL_MS,

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { afterEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { createEvents } from '../database/events.ts';
+import { createEvents } from '../database/events/create.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';

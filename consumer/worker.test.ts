@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import { describe, expect, test, vi } from 'vitest';
-import { claimEvents, createEvents } from '../database/events.ts';
+import { claimEvents } from '../database/events/claim.ts';
+import { createEvents } from '../database/events/create.ts';
+import { type BatchHandler, type Outcome, SourceDownError } from '../handlers/handler.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
-import { type MakeValues, type Outcome, SourceBusyError } from './make-values.ts';
 import { createWorkerState, runWorker, type WorkerDeps, workRound } from './worker.ts';
 
 const database = await useTestDatabase();
@@ -23,28 +24,28 @@ async function count(condition: ReturnType<typeof sql>): Promise<number> {
 const held = () => count(sql`processing = 1`);
 const filled = () => count(sql`valor <> ''`);
 
-function createWorker(makeValues: MakeValues, options: Partial<WorkerDeps> = {}) {
+function createWorker(handleBatch: BatchHandler, options: Partial<WorkerDeps> = {}) {
   const report = createRecordingReport();
   const retry = { maxAttempts: 2, firstDelayMs: 60_000, maxDelayMs: 60_000 };
   const pace = { batch: 10, concurrency: 1, pollMs: 5, leaseMs: 30_000, once: true };
-  const deps: WorkerDeps = { db, makeValues, report, retry, consumer: 'a', ...pace, ...options };
+  const deps: WorkerDeps = { db, handleBatch, report, retry, consumer: 'a', ...pace, ...options };
   return { deps, report, state: createWorkerState(deps) };
 }
 
 /** A source that answers when the test does. */
 function createHandSource() {
   const calls: { ids: number[]; answer: (outcomes: Outcome[]) => void }[] = [];
-  const makeValues: MakeValues = (events, signal) => {
+  const handleBatch: BatchHandler = (events, signal) => {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome[]>();
     calls.push({ ids: events.map(({ id }) => id), answer: resolve });
     signal.addEventListener('abort', () => reject(signal.reason as Error));
     return promise;
   };
-  return { calls, makeValues };
+  return { calls, handleBatch };
 }
 
-const busy: MakeValues = () => Promise.reject(new SourceBusyError('busy', LONG_MS));
-const named: MakeValues = async (events) => events.map(({ id }) => ({ valor: `palavra-${id}` }));
+const busy: BatchHandler = () => Promise.reject(new SourceDownError('busy', LONG_MS));
+const named: BatchHandler = async (events) => events.map(({ id }) => ({ valor: `palavra-${id}` }));
 
 describe('a worker', () => {
   test('fills everything that is due, each event with its own value, and with `once` ends then', async () => {
@@ -66,18 +67,18 @@ describe('a worker', () => {
     expect(delayMs).toBeLessThanOrEqual(1_100);
   });
 
-  test('looks no further back than its horizon, but with `once` at all that is due', async () => {
+  test('looks no further back than its cursor, but with `once` at all that is due', async () => {
     await createEvents(db, some(1));
     for (const once of [false, true]) {
       const { deps, state } = createWorker(named, { once });
-      state.horizon = (claim) => claim({ since: new Date('2037-01-01') });
+      state.cursor = (claim) => claim({ since: new Date('2037-01-01') });
       await workRound(deps, state, NEVER, NEVER);
-      await Promise.all(state.inHand);
+      await Promise.all(state.running);
       expect(await filled()).toBe(once ? 1 : 0);
     }
   });
 
-  test('finds what came to lie before its horizon', async () => {
+  test('finds what came to lie before its cursor', async () => {
     const stop = new AbortController();
     const running = runWorker(createWorker(named, { once: false }).deps, stop.signal, NEVER);
     await createEvents(db, some(1));
@@ -109,8 +110,8 @@ describe('a worker', () => {
 
   test('goes round at once after a batch, also after one that was not full', async () => {
     const stop = new AbortController();
-    const { calls, makeValues } = createHandSource();
-    const { deps } = createWorker(makeValues, { once: false, concurrency: 2, pollMs: 60_000 });
+    const { calls, handleBatch } = createHandSource();
+    const { deps } = createWorker(handleBatch, { once: false, concurrency: 2, pollMs: 60_000 });
     await createEvents(db, some(3));
     const running = runWorker(deps, stop.signal, NEVER);
     await expect.poll(() => calls.length, WAIT).toBe(1);
@@ -125,10 +126,10 @@ describe('a worker', () => {
   });
 
   test('does not let what comes wait longer than a poll for a batch that is in hand', async () => {
-    const { calls, makeValues } = createHandSource();
+    const { calls, handleBatch } = createHandSource();
     const stop = new AbortController();
     const giveUp = new AbortController();
-    const { deps } = createWorker(makeValues, { once: false, concurrency: 2 });
+    const { deps } = createWorker(handleBatch, { once: false, concurrency: 2 });
     await createEvents(db, some(1));
     const running = runWorker(deps, stop.signal, giveUp.signal);
     await expect.poll(() => calls.length, WAIT).toBe(1);
@@ -142,17 +143,17 @@ describe('a worker', () => {
   test('claims the next batch while another is in hand, and never holds more than its concurrency', async () => {
     await createEvents(db, some(24));
     const atOnce: number[] = [];
-    let inHand = 0;
-    const makeValues: MakeValues = async (events, signal) => {
-      inHand++;
+    let running = 0;
+    const handleBatch: BatchHandler = async (events, signal) => {
+      running++;
       // Three batches of two come together before any of them is answered.
-      await vi.waitFor(() => expect(inHand).toBe(3), { timeout: 5_000, interval: 5 });
+      await vi.waitFor(() => expect(running).toBe(3), { timeout: 5_000, interval: 5 });
       atOnce.push(await held());
       await vi.waitFor(() => expect(atOnce.length % 3).toBe(0), { timeout: 5_000, interval: 1 });
-      inHand = 0;
+      running = 0;
       return named(events, signal);
     };
-    const { deps } = createWorker(makeValues, { batch: 2, concurrency: 3 });
+    const { deps } = createWorker(handleBatch, { batch: 2, concurrency: 3 });
     await runWorker(deps, NEVER, NEVER);
     expect(await filled()).toBe(24);
     expect(atOnce).toEqual(Array.from({ length: 12 }, () => 6));
@@ -163,11 +164,11 @@ describe('a source that serves fewer than asked', () => {
   test('is asked for as many as it serves, and then for more again', async () => {
     await createEvents(db, some(23));
     const asked: number[] = [];
-    const makeValues: MakeValues = async (events, signal) => {
+    const handleBatch: BatchHandler = async (events, signal) => {
       asked.push(events.length);
       return (await named(events, signal)).slice(0, 5);
     };
-    const { deps, report } = createWorker(makeValues, { batch: 16 });
+    const { deps, report } = createWorker(handleBatch, { batch: 16 });
     await runWorker(deps, NEVER, NEVER);
     expect(asked).toEqual([16, 5, 6, 5, 3]);
     // What was given back for want of values has its first attempt still before it.
@@ -181,13 +182,13 @@ describe('a source that is out of order', () => {
     await createEvents(db, some(8));
     const asked: number[] = [];
     const atStake: number[] = [];
-    const makeValues: MakeValues = async (events, signal) => {
+    const handleBatch: BatchHandler = async (events, signal) => {
       asked.push(events.length);
       if (events.length === 0) atStake.push(await count(sql`processing = 1 OR attempts > 0`));
       if (atStake.length < 2) throw new Error('out of order');
       return named(events, signal);
     };
-    const { deps, report } = createWorker(makeValues, { batch: 4, concurrency: 2 });
+    const { deps, report } = createWorker(handleBatch, { batch: 4, concurrency: 2 });
     await runWorker(deps, NEVER, NEVER);
 
     expect(atStake).toEqual([0, 0]);
@@ -202,7 +203,7 @@ describe('a source that is out of order', () => {
     await createEvents(db, some(1));
     const { deps, state } = createWorker(busy);
     await workRound(deps, state, NEVER, NEVER);
-    await Promise.all(state.inHand);
+    await Promise.all(state.running);
     expect(await workRound(deps, state, NEVER, NEVER)).toBeGreaterThan(LONG_MS - 10_000);
   });
 
@@ -235,14 +236,14 @@ test('a claim that the database refuses is reported, and the next round follows'
 
 test('a claim that is lost while its value is made changes nothing, and the worker goes on', async () => {
   await createEvents(db, some(1));
-  const { calls, makeValues } = createHandSource();
-  const { deps, state, report } = createWorker(makeValues);
+  const { calls, handleBatch } = createHandSource();
+  const { deps, state, report } = createWorker(handleBatch);
   await workRound(deps, state, NEVER, NEVER);
   await letTimePass();
   await claimEvents(db, 'b/1', 1, 30_000);
   const before = await row(1);
   calls[0]!.answer([{ valor: 'tarde' }]);
-  await Promise.all(state.inHand);
+  await Promise.all(state.running);
   expect(await row(1)).toEqual(before);
   expect(report.filled.mock.calls).toEqual([[[], 1, expect.any(Number)]]);
   expect(await workRound(deps, state, NEVER, NEVER)).toBe('done');
@@ -252,8 +253,8 @@ describe('stopping', () => {
   test('claims no more and finishes what is held', async () => {
     await createEvents(db, some(6));
     const stop = new AbortController();
-    const { calls, makeValues } = createHandSource();
-    const { deps } = createWorker(makeValues, { batch: 2, concurrency: 2, once: false });
+    const { calls, handleBatch } = createHandSource();
+    const { deps } = createWorker(handleBatch, { batch: 2, concurrency: 2, once: false });
     const running = runWorker(deps, stop.signal, NEVER);
     await vi.waitFor(() => expect(calls).toHaveLength(2));
     const ended = vi.fn<() => void>();
@@ -279,8 +280,8 @@ describe('stopping', () => {
   test('and giving up gives back what is held, and blames neither the events nor the source', async () => {
     await createEvents(db, some(4));
     const [stop, giveUp] = [new AbortController(), new AbortController()];
-    const { calls, makeValues } = createHandSource();
-    const { deps, report } = createWorker(makeValues, { batch: 2, concurrency: 2, once: false });
+    const { calls, handleBatch } = createHandSource();
+    const { deps, report } = createWorker(handleBatch, { batch: 2, concurrency: 2, once: false });
     const running = runWorker(deps, stop.signal, giveUp.signal);
     await vi.waitFor(() => expect(calls).toHaveLength(2));
     stop.abort();
@@ -297,12 +298,12 @@ describe('stopping', () => {
 
 test('a source that serves none of its events counts as out of order, and is left alone for a while', async () => {
   await createEvents(db, some(3));
-  const makeValues = vi.fn<MakeValues>(() => Promise.resolve([]));
-  const { deps, report, state } = createWorker(makeValues);
+  const handleBatch = vi.fn<BatchHandler>(() => Promise.resolve([]));
+  const { deps, report, state } = createWorker(handleBatch);
   await workRound(deps, state, NEVER, NEVER);
-  await Promise.all(state.inHand);
+  await Promise.all(state.running);
   expect(await workRound(deps, state, NEVER, NEVER)).toBeGreaterThan(500);
-  expect(makeValues).toHaveBeenCalledTimes(1);
+  expect(handleBatch).toHaveBeenCalledTimes(1);
   expect(report.sourceDown).toHaveBeenCalledTimes(1);
   expect(await row(1)).toMatchObject(UNTOUCHED);
 });
@@ -314,7 +315,7 @@ test('stopping does not wait for the answer of a source that is out of order', a
     asked.resolve();
     return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
   });
-  state.outage.begin(new SourceBusyError('busy', 0));
+  state.outage.begin(new SourceDownError('busy', 0));
   // Its pause is over before it begins to be asked.
   await expect.poll(() => state.outage.pauseMs(), { timeout: 5_000 }).toBe(0);
   const round = workRound(deps, state, stop.signal, NEVER);
@@ -325,16 +326,16 @@ test('stopping does not wait for the answer of a source that is out of order', a
 
 test('a source that refuses large batches gets smaller ones until all is filled', async () => {
   await createEvents(db, some(20));
-  const makeValues: MakeValues = async (events) => {
-    if (events.length > 3) throw new SourceBusyError('too many at once', 1);
+  const handleBatch: BatchHandler = async (events) => {
+    if (events.length > 3) throw new SourceDownError('too many at once', 1);
     return events.map(() => ({ valor: 'pouco' }));
   };
-  const { deps, report, state } = createWorker(makeValues);
+  const { deps, report, state } = createWorker(handleBatch);
   let delayMs: number | 'done' = 0;
   await vi.waitFor(
     async () => {
       delayMs = await workRound(deps, state, NEVER, NEVER);
-      await Promise.all(state.inHand);
+      await Promise.all(state.running);
       expect(delayMs).toBe('done');
     },
     { timeout: 20_000, interval: 5 },
@@ -345,8 +346,8 @@ test('a source that refuses large batches gets smaller ones until all is filled'
 
 test('a claim that was full when it was asked for stays so when larger ones have been allowed meanwhile', async () => {
   await createEvents(db, some(20));
-  const { calls, makeValues } = createHandSource();
-  const { deps, state } = createWorker(makeValues, { concurrency: 2, pollMs: LONG_MS });
+  const { calls, handleBatch } = createHandSource();
+  const { deps, state } = createWorker(handleBatch, { concurrency: 2, pollMs: LONG_MS });
   const round = workRound(deps, state, NEVER, NEVER);
   state.most = 11; // as when another batch succeeds
   expect(await round).toBe(0);

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from '../database/database-error.ts';
-import { claimEvents } from '../database/events.ts';
-import { type Batch, type BatchDeps, workBatch } from './batch.ts';
-import { type ClaimHorizon, createClaimHorizon } from './claim-horizon.ts';
-import { createOutage, type Outage } from './outage.ts';
+import { claimEvents } from '../database/events/claim.ts';
+import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts';
+import { type ClaimCursor, createClaimCursor } from './claim-cursor.ts';
+import { type Batch, type BatchDeps, runBatch } from './run-batch.ts';
 
 export interface WorkerDeps extends BatchDeps {
   /** Unlike that of any other process; the first part of `claimed_by`. */
@@ -20,16 +20,22 @@ export interface WorkerDeps extends BatchDeps {
 
 /** What a worker remembers from one round to the next. */
 export interface WorkerState {
-  inHand: Set<Promise<void>>;
-  outage: Outage;
-  horizon: ClaimHorizon;
+  running: Set<Promise<void>>;
+  outage: CircuitBreaker;
+  cursor: ClaimCursor;
   /** The next claim takes at most this many: a source that serves only a few at a time gets only a few. */
   most: number;
   claimsMade: number;
 }
 
 export function createWorkerState({ batch }: Pick<WorkerDeps, 'batch'>): WorkerState {
-  return { inHand: new Set(), outage: createOutage(), horizon: createClaimHorizon(), most: batch, claimsMade: 0 };
+  return {
+    running: new Set(),
+    outage: createCircuitBreaker(),
+    cursor: createClaimCursor(),
+    most: batch,
+    claimsMade: 0,
+  };
 }
 
 const AFTER_TROUBLE_MS = 1_000;
@@ -45,7 +51,7 @@ export async function runWorker(deps: WorkerDeps, stop: AbortSignal, giveUp: Abo
     if (delayMs === 'done') break;
     if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => {});
   }
-  await Promise.all(state.inHand);
+  await Promise.all(state.running);
 }
 
 /** One claim, when there is a hand free and a source that works. Resolves to the ms until the next round. */
@@ -58,8 +64,8 @@ export async function workRound(
   const { report, once, pollMs } = deps;
   const pauseMs = state.outage.pauseMs();
   if (pauseMs !== undefined) return pauseMs > 0 ? pauseMs : tryAgain(deps, state, stop);
-  if (state.inHand.size >= deps.concurrency) {
-    await Promise.race(state.inHand);
+  if (state.running.size >= deps.concurrency) {
+    await Promise.race(state.running);
     return 0;
   }
   const { most } = state;
@@ -72,15 +78,15 @@ export async function workRound(
     return AFTER_TROUBLE_MS;
   }
   if (batch.claims.length > 0) {
-    const work = workInBackground(deps, state, batch, giveUp).finally(() => state.inHand.delete(work));
-    state.inHand.add(work);
+    const work = workInBackground(deps, state, batch, giveUp).finally(() => state.running.delete(work));
+    state.running.add(work);
     // Fewer than it asked for: no more are due. What comes meanwhile gathers, or each would cost a claim of its own.
     if (batch.claims.length < most) await within(pollMs, work, stop);
     return 0;
   }
   if (!once) return pollMs * (0.9 + Math.random() * 0.2);
-  if (state.inHand.size === 0) return 'done';
-  await Promise.race(state.inHand);
+  if (state.running.size === 0) return 'done';
+  await Promise.race(state.running);
   return 0;
 }
 
@@ -99,7 +105,7 @@ async function claimBatch(deps: WorkerDeps, state: WorkerState, most: number): P
   // With `once`, finding nothing must mean that nothing is due.
   const claims = once
     ? await claimEvents(db, claimedBy, most, leaseMs)
-    : await state.horizon((range) => claimEvents(db, claimedBy, most, leaseMs, range));
+    : await state.cursor((range) => claimEvents(db, claimedBy, most, leaseMs, range));
   return { claimedBy, claims, claimedAt };
 }
 
@@ -110,7 +116,7 @@ async function workInBackground(
   giveUp: AbortSignal,
 ): Promise<void> {
   try {
-    const served = await workBatch(deps, batch, giveUp);
+    const served = await runBatch(deps, batch, giveUp);
     if (served === 0) throw new Error('the source served nothing');
     state.most = served < batch.claims.length ? served : Math.min(deps.batch, Math.ceil(state.most * 1.1));
     if (state.outage.end()) deps.report.sourceBack();
@@ -123,12 +129,12 @@ async function workInBackground(
 
 /** While the source is out of order nothing is claimed; it is only asked, with no event at stake, if it works again. */
 async function tryAgain(
-  { makeValues, report }: WorkerDeps,
+  { handleBatch, report }: WorkerDeps,
   { outage }: WorkerState,
   stop: AbortSignal,
 ): Promise<number> {
   try {
-    await makeValues([], stop);
+    await handleBatch([], stop);
     if (outage.end()) report.sourceBack();
   } catch (error) {
     outage.begin(error);

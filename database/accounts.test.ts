@@ -1,25 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { sql } from 'kysely';
 import { describe, expect, test, vi } from 'vitest';
+import type { Account } from '../start/mysql/local-server.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { checkDatabase } from './check-database.ts';
 import type { Database } from './connect.ts';
-import {
-  claimEvents,
-  countEvents,
-  createEvents,
-  createEventsOnce,
-  failEvents,
-  fillEvents,
-  findEvent,
-  findSettledEvents,
-  forgetKeys,
-  releaseEvents,
-  renewEvents,
-  reviveEvents,
-} from './events.ts';
+import { claimEvents } from './events/claim.ts';
+import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
+import { reviveEvents } from './events/operate.ts';
+import { countEvents, findEvent, findSettledEvents } from './events/read.ts';
+import { failEvents, fillEvents, releaseEvents, renewEvents } from './events/settle.ts';
 import { loadSchema, splitStatements } from './load-schema.ts';
-import type { Account } from './local-server.ts';
 
 const database = await useTestDatabase();
 const { db, letTimePass } = database;

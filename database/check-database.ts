@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkServer, checkSkipLocked, type ServerReport } from './check-server.ts';
+import { checkServer, checkSkipLocked, isRoutineMissing, type ServerReport } from './check-server.ts';
 import type { Database } from './connect.ts';
 import { DatabaseError } from './database-error.ts';
-import { countEvents, isRoutineMissing } from './events.ts';
+import { countEvents } from './events/read.ts';
 
 export interface DatabaseNeeds {
   /** Routines of init.sql that this process calls. */

@@ -1,5 +1,5 @@
+import { sql } from 'kysely';
 import type { Database } from './connect.ts';
-import { readServerVariables, tryLock } from './events.ts';
 
 /** What a process says of its server when it starts. */
 export interface ServerReport {
@@ -42,4 +42,31 @@ export async function checkSkipLocked(db: Database): Promise<void> {
     // On a busy machine the second may be asked when the first has let go, which shows nothing.
   }
   throw new Error('Could not see whether SKIP LOCKED takes locks: two statements sent at once never ran at once.');
+}
+
+/** Whether one of these routines of init.sql is missing; without EXECUTE on it, it cannot be seen. */
+export async function isRoutineMissing(db: Database, names: readonly string[]): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT 1 FROM information_schema.ROUTINES
+    WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME IN (${sql.join(names)})`.execute(db);
+  return rows.length < names.length;
+}
+
+/**
+ * Whether the row of DBStatus could be locked past SKIP LOCKED. If so the lock is held for `holdMs`; from `since` until
+ * `until`, in seconds by the database's clock.
+ */
+async function tryLock(db: Database, holdMs: number): Promise<{ locked: boolean; since: number; until: number }> {
+  const { rows } = await sql<{ locked: number; since: number; until: number }[]>`CALL try_lock(${holdMs})`.execute(db);
+  const { locked, since, until } = rows[0]![0]!;
+  return { locked: locked === 1, since, until };
+}
+
+/** The server's version and what else decides how far our guarantees hold, by the server's own names. */
+async function readServerVariables(db: Database): Promise<Record<string, string>> {
+  const { rows } = await sql<{ Variable_name: string; Value: string }>`
+    SHOW SESSION VARIABLES WHERE Variable_name IN (
+      'version', 'transaction_isolation', 'tx_isolation', 'log_bin', 'sync_binlog', 'innodb_flush_log_at_trx_commit'
+    )`.execute(db);
+  return Object.fromEntries(rows.map(({ Variable_name, Value }) => [Variable_name, Value]));
 }

@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { createTestDatabase } from '../tests/test-database.ts';
-import { claimEvents, createEvents, listDead } from './events.ts';
+import { claimEvents } from './events/claim.ts';
+import { createEvents } from './events/create.ts';
+import { listDead } from './events/operate.ts';
 
 test('a claim reads about as many rows as it takes, however many are filled or waiting', async () => {
   // One connection, so that the session's counters are those of the claim.

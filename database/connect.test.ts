@@ -8,7 +8,8 @@ import { startDatabaseLink } from '../tests/database-link.ts';
 import { freePort } from '../tests/free-port.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from './connect.ts';
-import { countEvents, createEvents } from './events.ts';
+import { createEvents } from './events/create.ts';
+import { countEvents } from './events/read.ts';
 
 function connectThrough(url: string, options: Partial<DatabaseOptions> = {}): Database {
   const db = connectDatabase({ url, ...options });
@@ -42,7 +43,7 @@ describe('when contact is lost', () => {
     const port = await freePort();
     const said: boolean[] = [];
     const db = connectThrough(`mysql://user:password@127.0.0.1:${port}/mysql`, {
-      patienceMs: 10_000,
+      retryMs: 10_000,
       onAvailability: (available) => said.push(available),
     });
     const counted = sql<{ one: number }>`SELECT 1 AS one`.execute(db);
@@ -57,14 +58,14 @@ describe('when contact is lost', () => {
   });
 
   test('a statement that finds no server within its patience fails as unavailable', async () => {
-    const db = connectThrough(`mysql://user:password@127.0.0.1:${await freePort()}/x`, { patienceMs: 300 });
+    const db = connectThrough(`mysql://user:password@127.0.0.1:${await freePort()}/x`, { retryMs: 300 });
     await expect(countEvents(db)).rejects.toMatchObject({ name: 'DatabaseError', fault: 'unavailable' });
   });
 
   test('a server that lets nobody in is unavailable, and not taken for a busy pool', async () => {
     const link = await startDatabaseLink();
     link.greetNobody();
-    const db = connectThrough(link.url('messages'), { patienceMs: 300, connectTimeoutMs: 10_000 });
+    const db = connectThrough(link.url('messages'), { retryMs: 300, connectTimeoutMs: 10_000 });
     await expect(countEvents(db)).rejects.toMatchObject({ fault: 'unavailable' });
   });
 
@@ -101,7 +102,7 @@ describe('when contact is lost', () => {
   test('a read without an answer is sent again on another connection', async () => {
     await using database = await createTestDatabase();
     const link = await startDatabaseLink();
-    const db = connectThrough(link.url(nameOf(database.url)), { statementTimeoutMs: 300, patienceMs: 10_000 });
+    const db = connectThrough(link.url(nameOf(database.url)), { statementTimeoutMs: 300, retryMs: 10_000 });
     await createEvents(db, [{}]);
     link.swallow(true);
     const count = countEvents(db);
@@ -115,7 +116,7 @@ test('a process can end though a server that it was connected to does not answer
   const script = `
     import { sql } from 'kysely';
     import { connectDatabase } from '${new URL('connect.ts', import.meta.url).href}';
-    const db = connectDatabase({ url: '${link.url('mysql')}', statementTimeoutMs: 300, patienceMs: 1_000 });
+    const db = connectDatabase({ url: '${link.url('mysql')}', statementTimeoutMs: 300, retryMs: 1_000 });
     await sql\`SELECT 1\`.execute(db);
     console.log('connected');
     process.stdin.once('data', async () => {
@@ -143,7 +144,7 @@ test('an error carries nothing of the statement, which a log would keep', async 
 
 test('a statement that waits for a connection longer than its patience fails, and the pool is whole afterwards', async () => {
   await using database = await createTestDatabase();
-  const db = database.connect({ poolSize: 1, patienceMs: 300 });
+  const db = database.connect({ poolSize: 1, retryMs: 300 });
   const slow = sql`DO SLEEP(1)`.execute(db);
   await expect(countEvents(db)).rejects.toMatchObject({ fault: 'overloaded' });
   await slow;
@@ -153,7 +154,7 @@ test('a statement that waits for a connection longer than its patience fails, an
 test('a statement takes the connection of another rather than wait for one that takes long to make', async () => {
   await using database = await createTestDatabase();
   const link = await startDatabaseLink();
-  const db = connectThrough(link.url(nameOf(database.url)), { patienceMs: 1_000, connectTimeoutMs: 10_000 });
+  const db = connectThrough(link.url(nameOf(database.url)), { retryMs: 1_000, connectTimeoutMs: 10_000 });
   expect(await countEvents(db)).toBe(0);
   link.greetNobody();
   const slow = sql`DO SLEEP(0.2)`.execute(db);

@@ -5,12 +5,12 @@ import { type Connection, createConnection, type QueryResult as DriverResult } f
 import { type ConnectionPool, createConnectionPool } from './connection-pool.ts';
 import { DatabaseError } from './database-error.ts';
 import { createDialect } from './dialect.ts';
-import { createPatience, type PatienceOptions } from './patience.ts';
+import { createRetry, type RetryOptions } from './retry.ts';
 import type { Schema } from './schema.ts';
 
 export type Database = Kysely<Schema>;
 
-export interface DatabaseOptions extends PatienceOptions {
+export interface DatabaseOptions extends RetryOptions {
   /** `mysql://user:password@host:port/database` */
   url: string;
   /** Most connections open at once. Default 10. */
@@ -53,7 +53,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
     queueLimit,
     queueWaitMs,
   });
-  const patiently = createPatience(options);
+  const withRetries = createRetry(options);
   let hasWorked = false;
   const run = async (statement: Statement, giveUpAt: number) => {
     const connection = await pool.take(giveUpAt).catch((cause: unknown) => {
@@ -63,7 +63,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
     return runOnce(pool, connection, statement, statementTimeoutMs);
   };
   const dialect = createDialect({
-    execute: async (statement) => toQueryResult(await patiently((giveUpAt) => run(statement, giveUpAt))),
+    execute: async (statement) => toQueryResult(await withRetries((giveUpAt) => run(statement, giveUpAt))),
     destroy: async () => {
       const connections = pool.end();
       // One that a frozen server keeps busy cannot say it, and is not waited for.

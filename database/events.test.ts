@@ -1,17 +1,11 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { useTestDatabase } from '../tests/test-database.ts';
-import {
-  claimEvents,
-  countEvents,
-  createEvents,
-  failEvents,
-  fillEvents,
-  findEvent,
-  findSettledEvents,
-  releaseEvents,
-  reviveEvents,
-} from './events.ts';
+import { claimEvents } from './events/claim.ts';
+import { createEvents } from './events/create.ts';
+import { reviveEvents } from './events/operate.ts';
+import { countEvents, findEvent, findSettledEvents } from './events/read.ts';
+import { failEvents, fillEvents, releaseEvents } from './events/settle.ts';
 
 const database = await useTestDatabase();
 const { db, letTimePass } = database;

@@ -2,7 +2,9 @@ import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
-import { type Claim, claimEvents, createEvents, failEvents, fillEvents, releaseEvents, renewEvents } from './events.ts';
+import { type Claim, claimEvents } from './events/claim.ts';
+import { createEvents } from './events/create.ts';
+import { failEvents, fillEvents, releaseEvents, renewEvents } from './events/settle.ts';
 
 /** Each condition of each fence by itself: all the others hold. */
 

@@ -3,7 +3,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { startDatabaseLink } from '../tests/database-link.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { connectDatabase } from './connect.ts';
-import { countEvents, createEvents, createEventsOnce, forgetKeys } from './events.ts';
+import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
+import { countEvents } from './events/read.ts';
 
 const database = await useTestDatabase();
 const { db } = database;
@@ -57,7 +58,7 @@ describe('createEventsOnce', () => {
       url: link.url(new URL(database.url).pathname.slice(1)),
       statementTimeoutMs: 300,
       connectTimeoutMs: 300,
-      patienceMs: 500,
+      retryMs: 500,
     });
     onTestFinished(() => linked.destroy());
     await createEventsOnce(linked, [keyed('a')]);

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { createTestDatabase } from '../tests/test-database.ts';
-import { countEvents, createEvents, findEvent } from './events.ts';
+import { createEvents } from './events/create.ts';
+import { countEvents, findEvent } from './events/read.ts';
 import { loadSchema, splitStatements } from './load-schema.ts';
 
 test('loading init.sql again keeps the events and leaves everything working', async () => {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { startLocalServer } from '../start/mysql/local-server.ts';
 import { freePort } from '../tests/free-port.ts';
 import { connectDatabase, type Database } from './connect.ts';
-import { claimEvents } from './events.ts';
+import { claimEvents } from './events/claim.ts';
 import { loadSchema } from './load-schema.ts';
-import { startLocalServer } from './local-server.ts';
 
 const EVENTS = 20_000;
 const LEASE_MS = 30_000;

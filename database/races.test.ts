@@ -1,7 +1,10 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../tests/test-database.ts';
-import { claimEvents, countEvents, createEvents, failEvents, fillEvents, releaseEvents } from './events.ts';
+import { claimEvents } from './events/claim.ts';
+import { createEvents } from './events/create.ts';
+import { countEvents } from './events/read.ts';
+import { failEvents, fillEvents, releaseEvents } from './events/settle.ts';
 
 const LEASE_MS = 30_000;
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { countEvents, createEvents } from '../database/events.ts';
+import { createEvents } from '../database/events/create.ts';
+import { countEvents } from '../database/events/read.ts';
 import { problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { countEvents, createEvents, findEvent } from '../database/events.ts';
+import { createEvents } from '../database/events/create.ts';
+import { countEvents, findEvent } from '../database/events/read.ts';
 import { fillAll, killAll, problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 
@@ -174,7 +175,7 @@ describe('create-sync with Prefer: wait', () => {
 
 describe('when too many wait', () => {
   test('a further create-sync is refused with nothing created, and one is let in when a place is free', async () => {
-    const { app, poller } = startTestApp(db, { waitingLimit: 1 });
+    const { app, poller } = startTestApp(db, { heldRequestLimit: 1 });
     const answer = app.request('/create-sync', POST);
     await expect.poll(poller.size).toBe(1);
     const refused = await app.request('/create-sync', POST);
@@ -188,7 +189,7 @@ describe('when too many wait', () => {
   });
 
   test('no more are held than the limit says when they all arrive at once', async () => {
-    const { app, poller } = startTestApp(db, { waitingLimit: 2 });
+    const { app, poller } = startTestApp(db, { heldRequestLimit: 2 });
     const answers = Array.from({ length: 5 }, async () => (await app.request('/create-sync', POST)).status);
     await expect.poll(poller.size).toBeGreaterThan(0);
     const held = poller.size();

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { DatabaseError, PoolBusyError } from '../database/database-error.ts';
-import { countEvents } from '../database/events.ts';
+import { countEvents } from '../database/events/read.ts';
 import { problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { createBatcher } from './create-batcher.ts';
@@ -91,7 +91,7 @@ describe.each(['/create-async', '/create-sync'])('POST %s', (path) => {
 
 test('a read without a database is 503, and its document tells nothing internal', async () => {
   const url = 'mysql://user:password@127.0.0.1:1/none';
-  const { app } = startTestApp(database.connect({ url, patienceMs: 50 }));
+  const { app } = startTestApp(database.connect({ url, retryMs: 50 }));
   for (const path of ['/', '/1']) {
     const response = await app.request(path);
     expect(response.status).toBe(503);

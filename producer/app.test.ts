@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { countEvents, createEvents, findEvent } from '../database/events.ts';
+import { createEvents } from '../database/events/create.ts';
+import { countEvents, findEvent } from '../database/events/read.ts';
 import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 
@@ -111,7 +112,7 @@ describe('GET /{id} with Prefer: wait', () => {
   });
 
   test('counts among the requests that are held, and one too many is a 503', async () => {
-    const { app, poller } = startTestApp(db, { waitingLimit: 1 });
+    const { app, poller } = startTestApp(db, { heldRequestLimit: 1 });
     await createEvents(db, [{}]);
     const held = app.request('/1', asked('wait=600'));
     await expect.poll(poller.size).toBe(1);
@@ -139,7 +140,7 @@ describe('probes', () => {
   });
 
   test('a producer without its database is live and not ready', async () => {
-    const gone = database.connect({ url: 'mysql://user:password@127.0.0.1:1/none', patienceMs: 50 });
+    const gone = database.connect({ url: 'mysql://user:password@127.0.0.1:1/none', retryMs: 50 });
     const { app } = startTestApp(gone);
     expect((await app.request('/livez')).status).toBe(200);
     const response = await app.request('/readyz');

@@ -1,25 +1,26 @@
 import { type Context, Hono } from 'hono';
 import { describeRoute } from 'hono-openapi';
-import type { EventView, NewEvent } from '../database/events.ts';
-import { allow } from './allow.ts';
-import { allowOrigins } from './allow-origins.ts';
-import { answerJson } from './answer.ts';
-import { described, documentationOf, routes } from './api-description.ts';
-import { addDocs } from './docs.ts';
-import { checkEventBody } from './event-body.ts';
-import { noEvent, toEventId } from './event-id.ts';
+import type { NewEvent } from '../database/events/create.ts';
+import type { EventView } from '../database/events/read.ts';
 import { FixedPathRouter } from './fixed-path-router.ts';
-import { idempotencyKey } from './idempotency-key.ts';
-import { addOperatorRoutes, type OperatorDeps } from './operator.ts';
-import { preferenceApplied, preferredWait } from './prefer.ts';
-import { Problem, sendProblem, toProblem, unavailable } from './problem.ts';
-import { readQuery } from './query.ts';
-import { logRequests, type RequestLogDeps, type RequestVariables } from './request-log.ts';
-import { createQuerySchema, MAX_COUNT, noQuerySchema } from './schemas.ts';
-import { requireToken } from './tokens.ts';
-import { createWaitingRoom, type WaitingRoomOptions } from './waiting-room.ts';
+import { createHeldRequests, type HeldRequestsOptions } from './held-requests.ts';
+import { allow } from './http/allow-methods.ts';
+import { answerJson } from './http/answer.ts';
+import { checkEventBody } from './http/body.ts';
+import { allowOrigins } from './http/cors.ts';
+import { idempotencyKey } from './http/idempotency-key.ts';
+import { preferenceApplied, preferredWait } from './http/prefer.ts';
+import { Problem, sendProblem, toProblem, unavailable } from './http/problem.ts';
+import { readQuery } from './http/query.ts';
+import { logRequests, type RequestLogDeps, type RequestVariables } from './http/request-log.ts';
+import { requireToken } from './http/tokens.ts';
+import { described, documentationOf, routes } from './openapi/event-routes.ts';
+import { createQuerySchema, MAX_COUNT, noQuerySchema } from './openapi/schemas.ts';
+import { addDocs } from './routes/docs.ts';
+import { noEvent, toEventId } from './routes/event-id.ts';
+import { addOperatorRoutes, type OperatorDeps } from './routes/operator.ts';
 
-export interface ProducerDeps extends WaitingRoomOptions, RequestLogDeps {
+export interface ProducerDeps extends HeldRequestsOptions, RequestLogDeps {
   /** Resolves to the id of the first once all are committed; with a key that was used before, to that of its events. */
   createEvents: (events: readonly NewEvent[], key?: string) => Promise<number>;
   countEvents: () => Promise<number>;
@@ -40,7 +41,7 @@ const CREATED = 'Event created on demand';
 /** All routes of a producer. It knows neither the database nor the server: both come in as arguments. */
 export function createApp(deps: ProducerDeps): Hono<RequestVariables> {
   const { createEvents, countEvents, findEvent, isDraining, log } = deps;
-  const takePlace = createWaitingRoom(deps);
+  const takePlace = createHeldRequests(deps);
   const { apiTokens = [], corsOrigins = [], operator } = deps;
   const app = new Hono<RequestVariables>({ router: new FixedPathRouter() });
 

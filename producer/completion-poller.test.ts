@@ -2,7 +2,8 @@ import { getEventListeners } from 'node:events';
 import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createEvents, type SettledEvent } from '../database/events.ts';
+import { createEvents } from '../database/events/create.ts';
+import type { SettledEvent } from '../database/events/read.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { createCompletionPoller } from './completion-poller.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/connect.ts';
-import { findSettledEvents, type SettledEvent } from '../database/events.ts';
+import { findSettledEvents, type SettledEvent } from '../database/events/read.ts';
 
 export interface CompletionPollerOptions {
   db: Database;

@@ -1,7 +1,7 @@
+import { databaseSettings } from '../database/config.ts';
+import { logSettings } from '../process/json-log.ts';
 import {
-  databaseSettings,
   list,
-  logSettings,
   milliseconds,
   oneOf,
   port,
@@ -10,8 +10,8 @@ import {
   secret,
   text,
   wholeNumber,
-} from '../database/config.ts';
-import { environmentHelp } from '../database/settings-help.ts';
+} from '../process/settings.ts';
+import { environmentHelp } from '../process/settings-help.ts';
 
 const tokens = (why: string) =>
   secret(list((hash) => /^[0-9a-f]{64}$/.test(hash), 'SHA-256 hashes in hex, with commas between', why));

@@ -3,7 +3,8 @@ import { array, assert, asyncProperty, constantFrom, integer, record } from 'fas
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { DatabaseError } from '../database/database-error.ts';
-import { countEvents, createEvents } from '../database/events.ts';
+import { createEvents } from '../database/events/create.ts';
+import { countEvents } from '../database/events/read.ts';
 import { createTestDatabase, useTestDatabase } from '../tests/test-database.ts';
 import { createBatcher, QueueFullError } from './create-batcher.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/connect.ts';
-import { createEvents, createEventsOnce, type NewEvent } from '../database/events.ts';
+import { createEvents, createEventsOnce, type NewEvent } from '../database/events/create.ts';
 import { createTurns, type Turns } from './turns.ts';
 
 export interface CreateBatcherOptions {

@@ -1,16 +1,17 @@
 import { checkDatabase } from '../database/check-database.ts';
 import { connectDatabase, type Database } from '../database/connect.ts';
-import { countEvents, findEvent, listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events.ts';
-import { asksForHelp } from '../database/settings-help.ts';
-import { stopThenEnd } from '../database/stop-signal.ts';
+import { listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events/operate.ts';
+import { countEvents, findEvent } from '../database/events/read.ts';
+import { asksForHelp } from '../process/settings-help.ts';
+import { stopThenEnd } from '../process/stop-signal.ts';
 import { createApp } from './app.ts';
 import { createCompletionPoller } from './completion-poller.ts';
 import { helpText, readProducerConfig } from './config.ts';
 import { createBatcher } from './create-batcher.ts';
-import { runKeyForgetting } from './key-forgetting.ts';
-import type { OperatorDeps } from './operator.ts';
-import { createLogger, logsAllRequests } from './request-log.ts';
-import { closeServer, listen, portOf } from './server.ts';
+import { runForgetKeys } from './forget-keys.ts';
+import { createLogger, logsAllRequests } from './http/request-log.ts';
+import { closeServer, listen, portOf } from './http/server.ts';
+import type { OperatorDeps } from './routes/operator.ts';
 
 // What a producer calls.
 const ROUTINES = ['create_events', 'create_events_once', 'forget_keys', 'raise_counter', 'revive_events'];
@@ -53,7 +54,7 @@ async function main(args: string[]): Promise<void> {
       maxWaitMs: config.CREATE_WAIT_MS,
     }),
     waitFor: poller.waitFor,
-    waitingLimit: config.WAITING_LIMIT,
+    heldRequestLimit: config.WAITING_LIMIT,
     countEvents: () => countEvents(db),
     findEvent: (id) => findEvent(db, id),
     isDraining: () => shutdown.signal.aborted,
@@ -72,7 +73,7 @@ async function main(args: string[]): Promise<void> {
     if (server) log.info(server.summary);
     for (const warning of server?.warnings ?? []) log.warn(warning);
     const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');
-    void runKeyForgetting({ db, rememberMs: config.IDEMPOTENCY_TTL_MS, onError }, shutdown.signal);
+    void runForgetKeys({ db, rememberMs: config.IDEMPOTENCY_TTL_MS, onError }, shutdown.signal);
   });
 
   const why = await Promise.race([stopSignal, checked.then(() => stopSignal)]);

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { DatabaseError } from '../database/database-error.ts';
-import { createEvents } from '../database/events.ts';
+import { createEvents } from '../database/events/create.ts';
 import { claimAll, fillAll, killAll, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import {
@@ -13,7 +13,7 @@ import {
   healthSchema,
   MAX_COUNT,
   problemSchema,
-} from './schemas.ts';
+} from './openapi/schemas.ts';
 
 /** The document against what the app has and does. */
 

@@ -1,15 +1,9 @@
 import { parseArgs } from 'node:util';
-import {
-  databaseSettings,
-  localServerSettings,
-  port,
-  readEnvironment,
-  readSettings,
-  text,
-  wholeNumber,
-} from '../database/config.ts';
+import { databaseSettings } from '../database/config.ts';
+import { port, readEnvironment, readSettings, text, wholeNumber } from '../process/settings.ts';
 import { producerSettings } from '../producer/config.ts';
 import { wordServiceSettings } from '../word-service/config.ts';
+import { localServerSettings } from './mysql/config.ts';
 
 /** Every setting of `npm start` itself. The environment is handed on, so those of its parts can be set here as well. */
 export const startSettings = {

@@ -2,15 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { connectDatabase } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
-import { type Account, localServerUrl, startLocalServer } from '../database/local-server.ts';
-import { findProgram, installPrograms } from '../database/programs.ts';
-import { stopThenEnd } from '../database/stop-signal.ts';
-import { endUntied } from '../database/tied-process.ts';
+import { stopThenEnd } from '../process/stop-signal.ts';
+import { endChildren } from './child-process.ts';
 import { HELP, readStartConfig, type StartConfig } from './config.ts';
+import { type Account, localServerUrl, startLocalServer } from './mysql/local-server.ts';
 import { layOutNginx } from './nginx.ts';
 import { nodeArgs } from './node-args.ts';
 import { keepRunning, type ProcessPart, type RunningPart, startProcess } from './part.ts';
 import { checkPorts } from './ports.ts';
+import { findProgram, installPrograms } from './programs.ts';
 import { lineWriter } from './terminal.ts';
 
 const say = lineWriter('start');
@@ -62,7 +62,7 @@ function listenForSignals(): Promise<void> {
       resolve();
     };
     const end = () => {
-      endUntied();
+      endChildren();
       process.exit(1);
     };
     const onSignal = stopThenEnd(begin, end);

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasEnded, spawnTied, stopProcess } from '../database/tied-process.ts';
+import { hasEnded, spawnChild, stopProcess } from './child-process.ts';
 
 /** A part of the system while it runs. */
 export interface RunningPart {
@@ -31,7 +31,7 @@ const READY_LIMIT_MS = 30_000;
  */
 export async function startProcess(part: ProcessPart, stopLimitMs: number): Promise<RunningPart> {
   const { name, command, args, env, readyUrl, say, stopSignal } = part;
-  const child = spawnTied(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnChild(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const output of [child.stdout, child.stderr]) createInterface({ input: output! }).on('line', say);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
   if (readyUrl) await waitUntilReady(name, child, readyUrl);

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { countEvents } from '../database/events.ts';
-import { findProgram } from '../database/programs.ts';
-import { spawnTied, stopProcess } from '../database/tied-process.ts';
-import { closeServer, listen, portOf } from '../producer/server.ts';
+import { countEvents } from '../database/events/read.ts';
+import { closeServer, listen, portOf } from '../producer/http/server.ts';
+import { spawnChild, stopProcess } from '../start/child-process.ts';
 import { layOutNginx } from '../start/nginx.ts';
+import { findProgram } from '../start/programs.ts';
 import { type BadRequest, badRequests } from './bad-requests.ts';
 import { freePort } from './free-port.ts';
 import { startTestApp } from './producer-app.ts';
@@ -29,7 +29,7 @@ const { app } = startTestApp(countedDb, {}, afterAll);
 const server = await listen(app, 0, '127.0.0.1');
 const directory = mkdtempSync(join(tmpdir(), 'event-queue-nginx-'));
 const nginxPort = await freePort();
-const nginx = spawnTied(findProgram('nginx')!, layOutNginx(directory, nginxPort, [portOf(server)]), {
+const nginx = spawnChild(findProgram('nginx')!, layOutNginx(directory, nginxPort, [portOf(server)]), {
   stdio: 'ignore',
 });
 

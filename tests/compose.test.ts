@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { consumerSettings } from '../consumer/config.ts';
-import { fileVariable, readSettings } from '../database/config.ts';
+import { fileVariable, readSettings } from '../process/settings.ts';
 import { producerSettings } from '../producer/config.ts';
 import { nodeArgs } from '../start/node-args.ts';
 import { wordServiceSettings } from '../word-service/config.ts';

@@ -7,15 +7,15 @@ import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { connectDatabase } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
-import { startLocalServer } from '../database/local-server.ts';
-import { spawnTied, stopProcess } from '../database/tied-process.ts';
+import { spawnChild, stopProcess } from '../start/child-process.ts';
+import { startLocalServer } from '../start/mysql/local-server.ts';
 import { behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
 import { freePort } from './free-port.ts';
 
 /** A process of ours whose JSON lines are collected. */
 function startProcess(folder: string, env: Record<string, string>) {
-  const child = spawnTied(process.execPath, [`${folder}/main.ts`], {
+  const child = spawnChild(process.execPath, [`${folder}/main.ts`], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

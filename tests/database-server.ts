@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { localServerSettings, readEnvironment, readSettings } from '../database/config.ts';
-import { startLocalServer } from '../database/local-server.ts';
-import { findProgram, installPrograms } from '../database/programs.ts';
+import { readEnvironment, readSettings } from '../process/settings.ts';
+import { localServerSettings } from '../start/mysql/config.ts';
+import { startLocalServer } from '../start/mysql/local-server.ts';
+import { findProgram, installPrograms } from '../start/programs.ts';
 import { freePort } from './free-port.ts';
 
 declare module 'vitest' {

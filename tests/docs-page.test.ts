@@ -2,9 +2,9 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { chromium } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { findProgram } from '../database/programs.ts';
 import { createApp, type ProducerDeps } from '../producer/app.ts';
-import { closeServer, listen } from '../producer/server.ts';
+import { closeServer, listen } from '../producer/http/server.ts';
+import { findProgram } from '../start/programs.ts';
 
 test('/docs shows every operation in a browser, and loads nothing from elsewhere', async () => {
   const deps = { isDraining: () => false, log: pino({ level: 'silent' }) } as unknown as ProducerDeps;

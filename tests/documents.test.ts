@@ -45,7 +45,11 @@ describe('README.md', () => {
     const plain = (text: string) => text.replaceAll(/\s+/g, ' ').trim();
     const blocks = [...readme.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql]) => plain(sql!));
     expect(blocks.length).toBeGreaterThanOrEqual(2);
-    const sources = plain(['init.sql', 'events.ts'].map((file) => readFileSync(`database/${file}`, 'utf8')).join('\n'));
+    const sources = plain(
+      ['init.sql', 'events/claim.ts', 'events/settle.ts']
+        .map((file) => readFileSync(`database/${file}`, 'utf8'))
+        .join('\n'),
+    );
     // In the code the values are template holes; the README shows them as :names.
     const shape = (text: string) => text.replaceAll(/\$\{[^}]*\}|:\w+/g, '?');
     for (const block of blocks) expect(shape(sources)).toContain(shape(block));

@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { connectDatabase } from '../database/connect.ts';
-import { claimEvents, countEvents, createEvents, fillEvents } from '../database/events.ts';
+import { claimEvents } from '../database/events/claim.ts';
+import { createEvents } from '../database/events/create.ts';
+import { countEvents } from '../database/events/read.ts';
+import { fillEvents } from '../database/events/settle.ts';
 import { loadSchema } from '../database/load-schema.ts';
-import { startLocalServer } from '../database/local-server.ts';
+import { startLocalServer } from '../start/mysql/local-server.ts';
 import { freePort } from './free-port.ts';
 
 test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes on when it is back', async () => {
@@ -16,7 +19,7 @@ test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes
   const said: boolean[] = [];
   const db = connectDatabase({
     url: server.url(),
-    patienceMs: 30_000,
+    retryMs: 30_000,
     onAvailability: (available) => said.push(available),
   });
   try {
@@ -69,7 +72,7 @@ test('a create that a server commits while it shuts down is not made again', asy
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-shutdown-'));
   const options = { directory, port: await freePort() };
   let server = await startLocalServer(options);
-  const db = connectDatabase({ url: server.url(), patienceMs: 30_000 });
+  const db = connectDatabase({ url: server.url(), retryMs: 30_000 });
   try {
     await loadSchema(db);
     // Only MySQL has a setting that makes a commit take so long, and answers a session that it ends.

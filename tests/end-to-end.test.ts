@@ -2,8 +2,8 @@ import { resolve } from 'node:path';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { connectDatabase, type Database } from '../database/connect.ts';
-import { startLocalServer } from '../database/local-server.ts';
-import { spawnTied } from '../database/tied-process.ts';
+import { spawnChild } from '../start/child-process.ts';
+import { startLocalServer } from '../start/mysql/local-server.ts';
 import { isRunning, prepareSystem, startSystem } from './whole-system.ts';
 
 const post = (url: string, headers: Record<string, string> = {}) => fetch(url, { method: 'POST', headers });
@@ -203,7 +203,7 @@ async function questions(db: Database): Promise<number> {
 }
 
 function startConsumer(environment: Record<string, string>, databaseUrl: string, wordServiceUrl: string) {
-  return spawnTied(process.execPath, ['consumer/main.ts'], {
+  return spawnChild(process.execPath, ['consumer/main.ts'], {
     env: { ...process.env, ...environment, DATABASE_URL: databaseUrl, WORD_SERVICE_URL: `${wordServiceUrl}/api` },
   });
 }

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { findProgram } from '../database/programs.ts';
-import { spawnTied, stopProcess } from '../database/tied-process.ts';
+import { spawnChild, stopProcess } from '../start/child-process.ts';
 import { layOutNginx } from '../start/nginx.ts';
+import { findProgram } from '../start/programs.ts';
 import { freePort } from './free-port.ts';
 
 export interface FrontDoor extends AsyncDisposable {
@@ -28,7 +28,7 @@ export async function startFrontDoor(
   const [port, ...producerPorts] = await Promise.all(Array.from({ length: producers + 1 }, freePort));
   const start = (producerPort: number) => startProducer(databaseUrl, producerPort, env);
   const children = await Promise.all(producerPorts.map(start));
-  const nginx = spawnTied(NGINX, layOutNginx(directory, port!, producerPorts), { stdio: 'ignore' });
+  const nginx = spawnChild(NGINX, layOutNginx(directory, port!, producerPorts), { stdio: 'ignore' });
   await untilItAnswers(port!);
   return {
     port: port!,
@@ -54,7 +54,7 @@ export async function startFrontDoor(
 /** Resolves when it listens. */
 async function startProducer(databaseUrl: string, port: number, more: Record<string, string>): Promise<ChildProcess> {
   const env = { ...process.env, DATABASE_URL: databaseUrl, PORT: String(port), LOG_FORMAT: 'json', ...more };
-  const child = spawnTied(process.execPath, ['producer/main.ts'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawnChild(process.execPath, ['producer/main.ts'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout! });
   for await (const line of lines) if (line.includes('listening on')) break;
   child.stdout!.resume();

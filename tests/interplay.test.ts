@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { type Batch } from '../consumer/batch.ts';
-import type { Report } from '../consumer/report.ts';
+import type { Report } from '../consumer/report/report.ts';
+import { type Batch } from '../consumer/run-batch.ts';
 import { runWorker } from '../consumer/worker.ts';
 import type { Database } from '../database/connect.ts';
-import { countEvents, createEvents } from '../database/events.ts';
+import { createEvents } from '../database/events/create.ts';
+import { countEvents } from '../database/events/read.ts';
 import { createBatcher } from '../producer/create-batcher.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -43,10 +44,10 @@ async function foreignConsume(one: Database): Promise<number> {
 const silent = new Proxy({} as Report, { get: () => () => {} });
 
 function ourWorker(db: Database, stop: AbortSignal): Promise<void> {
-  const makeValues = (events: Batch['claims']) => Promise.resolve(events.map(() => ({ valor: 'nossa' })));
+  const handleBatch = (events: Batch['claims']) => Promise.resolve(events.map(() => ({ valor: 'nossa' })));
   const retry = { maxAttempts: 5, firstDelayMs: 10, maxDelayMs: 10 };
   const settings = { consumer: 'ours', batch: 5, concurrency: 2, pollMs: 5, leaseMs: 30_000, once: false };
-  return runWorker({ db, makeValues, retry, report: silent, ...settings }, stop, new AbortController().signal);
+  return runWorker({ db, handleBatch, retry, report: silent, ...settings }, stop, new AbortController().signal);
 }
 
 test('foreign producers and consumers work beside ours: every event is created once and filled once', async () => {

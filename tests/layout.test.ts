@@ -1,9 +1,10 @@
 import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 
 /** Who may import whom, and who alone may do what: design rules that a reader relies on. */
 
-const FOLDERS = ['database', 'producer', 'consumer', 'operator', 'word-service', 'start'];
+const FOLDERS = ['process', 'database', 'handlers', 'producer', 'consumer', 'cli', 'word-service', 'start'];
 const files = FOLDERS.flatMap((folder) => globSync(`${folder}/**/*.ts`)).filter((file) => !file.endsWith('.test.ts'));
 const sourceOf = (file: string) => readFileSync(file, 'utf8');
 const codeOf = (file: string) => sourceOf(file).replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
@@ -16,7 +17,8 @@ function importsOf(file: string): string[] {
 function foldersOf(file: string): string[] {
   const own = file.split('/')[0]!;
   return importsOf(file)
-    .flatMap((name) => /^\.\.\/([\w-]+)\//.exec(name)?.[1] ?? [])
+    .filter((name) => name.startsWith('.'))
+    .map((name) => join(dirname(file), name).split('/')[0]!)
     .filter((folder) => folder !== own);
 }
 
@@ -27,15 +29,22 @@ test('there is something to check', () => {
   expect(importsOf('producer/app.ts')).toContain('hono');
 });
 
-test('producer, consumer and operator meet only in the table', () => {
-  for (const file of files.filter((name) => /^(producer|consumer|operator)\//.test(name))) {
-    expect({ file, folders: foldersOf(file).filter((folder) => folder !== 'database') }).toEqual({ file, folders: [] });
-  }
-});
+/** Imports run one way: each folder of the product, and those that it may import from. */
+const MAY_IMPORT: Record<string, string[]> = {
+  process: [],
+  database: ['process'],
+  handlers: [],
+  'word-service': ['process'],
+  producer: ['process', 'database'],
+  consumer: ['process', 'database', 'handlers'],
+  cli: ['process', 'database'],
+  start: ['process', 'database', 'producer', 'word-service'],
+};
 
-test('the database folder depends on nobody', () => {
-  for (const file of files.filter((name) => name.startsWith('database/'))) {
-    expect({ file, folders: foldersOf(file) }).toEqual({ file, folders: [] });
+test.each(FOLDERS)('%s imports only from the folders below it', (folder) => {
+  for (const file of files.filter((name) => name.startsWith(`${folder}/`))) {
+    const others = foldersOf(file).filter((other) => !MAY_IMPORT[folder]!.includes(other));
+    expect({ file, others }).toEqual({ file, others: [] });
   }
 });
 
@@ -45,24 +54,28 @@ test('the product knows neither its tests nor its benchmark', () => {
 
 test.each([
   ['mysql2', /^mysql2/, ['database/connect.ts']],
-  ['p-retry', /^p-retry$/, ['consumer/word-service.ts']],
+  ['p-retry', /^p-retry$/, ['handlers/words.ts']],
   ['hono', /^(@hono\/|hono($|\/|-))/, files.filter((file) => file.startsWith('producer/'))],
   ['kysely', /^kysely$/, files.filter((file) => file.startsWith('database/'))],
-  ['pino', /^pino/, ['producer/request-log.ts', 'producer/app.ts', 'consumer/json-report.ts']],
+  ['pino', /^pino/, ['producer/http/request-log.ts', 'producer/app.ts', 'consumer/report/json-report.ts']],
 ])('%s is imported only where it belongs', (_, name, allowed) => {
   expect(only(name).filter((file) => !allowed.includes(file))).toEqual([]);
 });
 
-test('SQL stands in database/events.ts, what opens a session in connect.ts, and nowhere else', () => {
+test('SQL stands in database/ and nowhere else', () => {
   const sql = /\b(SELECT\s+[\w*(]|INSERT\s+INTO|UPDATE\s+[\w(]+[\s\S]{0,200}\bSET\b|DELETE\s+FROM|CALL\s+\w+\()/;
-  expect(files.filter((file) => !/^database\/(events|connect)\.ts$/.test(file) && sql.test(codeOf(file)))).toEqual([]);
-  expect(sql.test(codeOf('database/events.ts'))).toBe(true);
+  expect(files.filter((file) => !file.startsWith('database/') && sql.test(codeOf(file)))).toEqual([]);
+  expect(sql.test(codeOf('database/events/claim.ts'))).toBe(true);
 });
 
 test('the environment and the arguments are read in config files, and by main files that hand them over', () => {
   const readers = files.filter((file) => /process\.(env|argv)\b/.test(codeOf(file)));
-  // The search path is not a setting of ours.
-  expect(readers.filter((file) => !/\/(config|main)\.ts$/.test(file) && file !== 'database/programs.ts')).toEqual([]);
+  // readEnvironment is what config files call; the search path is not a setting of ours.
+  expect(
+    readers.filter(
+      (file) => !/\/(config|main)\.ts$/.test(file) && !['start/programs.ts', 'process/settings.ts'].includes(file),
+    ),
+  ).toEqual([]);
   expect(files.filter((file) => file.endsWith('/main.ts') && /process\.env\b/.test(codeOf(file)))).toEqual([]);
 });
 

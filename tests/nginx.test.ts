@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'undici';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { findProgram } from '../database/programs.ts';
-import { spawnTied, stopProcess } from '../database/tied-process.ts';
+import { spawnChild, stopProcess } from '../start/child-process.ts';
 import { layOutNginx } from '../start/nginx.ts';
+import { findProgram } from '../start/programs.ts';
 import { freePort } from './free-port.ts';
 
 /** The repository's nginx.conf before two stand-ins for producers that say and do what a test asks of them. */
@@ -34,7 +34,7 @@ beforeAll(async () => {
   await Promise.all(producers.map((server) => once(server, 'listening')));
   port = await freePort();
   const ports = producers.map((server) => (server.address() as AddressInfo).port);
-  nginx = spawnTied(NGINX, layOutNginx(directory, port, ports), { stdio: 'ignore' });
+  nginx = spawnChild(NGINX, layOutNginx(directory, port, ports), { stdio: 'ignore' });
   front = `http://127.0.0.1:${port}`;
   answer = (_, response) => void response.end('ok');
   await vi.waitFor(() => fetch(front), { timeout: 10_000 });
@@ -176,7 +176,7 @@ test.each([
 test('when no producer listens, nobody waits: 503 and come again', async () => {
   const lonely = mkdtempSync(join(tmpdir(), 'event-queue-nginx-'));
   const lonelyPort = await freePort();
-  const server = spawnTied(NGINX, layOutNginx(lonely, lonelyPort, [await freePort(), await freePort()]));
+  const server = spawnChild(NGINX, layOutNginx(lonely, lonelyPort, [await freePort(), await freePort()]));
   try {
     const response = await vi.waitFor(() => fetch(`http://127.0.0.1:${lonelyPort}/1`), { timeout: 10_000 });
     expect(response.status).toBe(503);

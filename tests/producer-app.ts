@@ -1,11 +1,13 @@
 import { expect, onTestFinished } from 'vitest';
 import type { Database } from '../database/connect.ts';
-import { type Claim, claimEvents, countEvents, failEvents, fillEvents, findEvent } from '../database/events.ts';
+import { type Claim, claimEvents } from '../database/events/claim.ts';
+import { countEvents, findEvent } from '../database/events/read.ts';
+import { failEvents, fillEvents } from '../database/events/settle.ts';
 import { createApp, type ProducerDeps } from '../producer/app.ts';
 import { createCompletionPoller } from '../producer/completion-poller.ts';
 import { readProducerConfig } from '../producer/config.ts';
 import { createBatcher } from '../producer/create-batcher.ts';
-import { createLogger } from '../producer/request-log.ts';
+import { createLogger } from '../producer/http/request-log.ts';
 
 const LEASE_MS = 30_000;
 
@@ -21,7 +23,7 @@ export function startTestApp(
   const app = createApp({
     createEvents: createBatcher({ db, maxRequests: 1_000, maxQueued: 50_000 }),
     waitFor: poller.waitFor,
-    waitingLimit: 10_000,
+    heldRequestLimit: 10_000,
     countEvents: () => countEvents(db),
     findEvent: (id) => findEvent(db, id),
     isDraining: () => false,

@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import type { Report } from '../consumer/report.ts';
+import type { Report } from '../consumer/report/report.ts';
 
 /** Remembers what it was told. */
 export function createRecordingReport() {

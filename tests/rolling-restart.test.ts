@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
-import { countEvents } from '../database/events.ts';
+import { countEvents } from '../database/events/read.ts';
 import { startFrontDoor } from './front-door.ts';
 import { type Answer, post, sendAtRate, tally } from './open-loop.ts';
 import { fillAll } from './producer-app.ts';

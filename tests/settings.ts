@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { consumerSettings } from '../consumer/config.ts';
-import { databaseSettings, logSettings, type SettingMeta } from '../database/config.ts';
+import { databaseSettings } from '../database/config.ts';
+import { logSettings } from '../process/json-log.ts';
+import { type SettingMeta } from '../process/settings.ts';
 import { producerSettings } from '../producer/config.ts';
 import { startSettings } from '../start/config.ts';
 import { wordServiceSettings } from '../word-service/config.ts';

@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { countEvents } from '../database/events.ts';
+import { countEvents } from '../database/events/read.ts';
 import { startFrontDoor } from './front-door.ts';
 import { type Answer, post, sendAtRate, tally } from './open-loop.ts';
 import { useTestDatabase } from './test-database.ts';

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { spawnTied } from '../database/tied-process.ts';
+import { spawnChild } from '../start/child-process.ts';
 import { freePort } from './free-port.ts';
 
 export interface WholeSystem {
@@ -41,7 +41,7 @@ export async function prepareSystem(): Promise<{ environment: Record<string, str
 
 /** `npm start`, in a process group of its own like a terminal's, until it says that it is ready. It ends with the test run. */
 export async function startSystem(environment: Record<string, string>, ...args: string[]): Promise<WholeSystem> {
-  const npm = spawnTied('npm', ['start', '--', ...args], {
+  const npm = spawnChild('npm', ['start', '--', ...args], {
     // With bash npm's child is our process itself, which then gets a Ctrl-C twice: from the terminal, and from npm.
     env: { ...process.env, npm_config_script_shell: 'bash', DATABASE_URL: '', WORD_SERVICE_URL: '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
-import { milliseconds, oneOf, port, readEnvironment, readSettings, text } from '../database/config.ts';
-import { environmentHelp } from '../database/settings-help.ts';
+import { milliseconds, oneOf, port, readEnvironment, readSettings, text } from '../process/settings.ts';
+import { environmentHelp } from '../process/settings-help.ts';
 import { type Behaviour, FAULTS } from './behaviour.ts';
 
 /** Every setting of the local word service, by the environment variable that sets it. */

@@ -1,4 +1,4 @@
-import { asksForHelp } from '../database/settings-help.ts';
+import { asksForHelp } from '../process/settings-help.ts';
 import { helpText, readWordServiceConfig } from './config.ts';
 import { createWordService } from './server.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { toOutcome } from '../consumer/word-service.ts';
+import { toOutcome } from '../handlers/words.ts';
 import { type Behaviour, behaviourSchema, FAULTS } from './behaviour.ts';
 import { createWordService } from './server.ts';
 

@@ -1,9 +1,10 @@
 import { connectDatabase } from '../../database/connect.ts';
-import { countEvents, createEvents, findEvent } from '../../database/events.ts';
+import { createEvents } from '../../database/events/create.ts';
+import { countEvents, findEvent } from '../../database/events/read.ts';
 import { createApp } from '../../producer/app.ts';
 import { readProducerConfig } from '../../producer/config.ts';
-import { createLogger } from '../../producer/request-log.ts';
-import { listen } from '../../producer/server.ts';
+import { createLogger } from '../../producer/http/request-log.ts';
+import { listen } from '../../producer/http/server.ts';
 
 /** The producer in all but one thing: each create is a transaction of its own, ten of them at once. */
 const config = readProducerConfig();
@@ -11,7 +12,7 @@ const db = connectDatabase({ url: config.DATABASE_URL, poolSize: 10 });
 const app = createApp({
   createEvents: (events) => createEvents(db, events),
   waitFor: () => Promise.resolve(undefined),
-  waitingLimit: 0,
+  heldRequestLimit: 0,
   countEvents: () => countEvents(db),
   findEvent: (id) => findEvent(db, id),
   isDraining: () => false,

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { spawnTied } from '../../database/tied-process.ts';
+import { spawnChild } from '../../start/child-process.ts';
 
 /** Runs a load generator to its end and resolves to what it printed; `signal` ends it before. */
 export async function runLoad(command: string, args: string[], signal: AbortSignal): Promise<string> {
-  const child = spawnTied(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnChild(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const stop = () => void child.kill('SIGKILL');
   signal.addEventListener('abort', stop);
   try {

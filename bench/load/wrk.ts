@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { findProgram } from '../../database/programs.ts';
+import { findProgram } from '../../start/programs.ts';
 import { runLoad } from './run-load.ts';
 
 const SCRIPT = fileURLToPath(new URL('post.lua', import.meta.url));

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { connectDatabase } from '../../database/connect.ts';
-import { startLocalServer } from '../../database/local-server.ts';
-import { findProgram } from '../../database/programs.ts';
+import { startLocalServer } from '../../start/mysql/local-server.ts';
+import { findProgram } from '../../start/programs.ts';
 import { freePort } from '../../tests/free-port.ts';
 import { MissingProgramError, type Server } from './server.ts';
 

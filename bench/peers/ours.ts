@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
-import { createJsonReport } from '../../consumer/json-report.ts';
-import type { MakeValues } from '../../consumer/make-values.ts';
+import { createJsonReport } from '../../consumer/report/json-report.ts';
 import { runWorker } from '../../consumer/worker.ts';
 import { connectDatabase } from '../../database/connect.ts';
-import { findEvent } from '../../database/events.ts';
+import { findEvent } from '../../database/events/read.ts';
 import { loadSchema } from '../../database/load-schema.ts';
+import type { MakeValues } from '../../handlers/handler.ts';
 import { createBatcher } from '../../producer/create-batcher.ts';
 import { packageVersion } from './package-version.ts';
 import type { Metric, Peer } from './peer.ts';

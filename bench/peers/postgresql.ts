@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { findProgram } from '../../database/programs.ts';
-import { hasEnded, spawnTied, stopProcess } from '../../database/tied-process.ts';
+import { hasEnded, spawnTied, stopProcess } from '../../start/child-process.ts';
+import { findProgram } from '../../start/programs.ts';
 import { freePort } from '../../tests/free-port.ts';
 import { MissingProgramError, type Server } from './server.ts';
 

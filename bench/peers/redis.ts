@@ -2,8 +2,8 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { findProgram } from '../../database/programs.ts';
-import { hasEnded, spawnTied, stopProcess } from '../../database/tied-process.ts';
+import { hasEnded, spawnTied, stopProcess } from '../../start/child-process.ts';
+import { findProgram } from '../../start/programs.ts';
 import { freePort } from '../../tests/free-port.ts';
 import { MissingProgramError, type Server } from './server.ts';
 

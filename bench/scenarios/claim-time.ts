@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import type { Database } from '../../database/connect.ts';
-import { claimEvents, createEvents, type NewEvent, releaseEvents } from '../../database/events.ts';
+import { claimEvents } from '../../database/events/claim.ts';
+import { createEvents, type NewEvent } from '../../database/events/create.ts';
+import { releaseEvents } from '../../database/events/settle.ts';
 import type { Scenario } from '../scenario.ts';
 import { median } from '../verdict.ts';
 

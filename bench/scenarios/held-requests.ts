@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../database/connect.ts';
-import { countEvents } from '../../database/events.ts';
+import { countEvents } from '../../database/events/read.ts';
 import { type ConstantRate, postAtConstantRate } from '../load/constant-rate.ts';
 import { allowOpenFiles } from '../open-files.ts';
 import { residentMegabytes, startCpuClock } from '../process-usage.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from '../../database/connect.ts';
-import { countEvents } from '../../database/events.ts';
+import { countEvents } from '../../database/events/read.ts';
 import { type LoadResult, postAtConstantRate } from '../load/constant-rate.ts';
 import { residentMegabytes } from '../process-usage.ts';
 import type { Scenario, Series } from '../scenario.ts';

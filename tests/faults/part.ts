@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { hasEnded, spawnTied } from '../../database/tied-process.ts';
+import { hasEnded, spawnChild } from '../../start/child-process.ts';
 import type { FaultProxy } from './fault-proxy.ts';
 
 export interface LogLine {
@@ -72,7 +72,7 @@ export function createPart({ name, kind, url, database, env, nodeArgs, exits }: 
     if (isOver) throw new Error('the system has been ended');
     told = undefined;
     const args = [...nodeArgs, `${ROOT}${kind}/main.ts`];
-    const started = spawnTied(process.execPath, args, {
+    const started = spawnChild(process.execPath, args, {
       cwd: import.meta.dirname,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -6,7 +6,7 @@ export interface Edit {
 }
 
 const fillCondition = (becomes: string): Edit => ({
-  file: 'database/events.ts',
+  file: 'database/events/settle.ts',
   is: `WHERE Events.open = 1 AND Events.claimed_by = \${claimedBy} AND Events.attempts = made.attempt
         AND Events.due_at > NOW(3) AND made.valor <> ''`,
   becomes,
@@ -18,12 +18,13 @@ export const plantedEdits = {
   'fill without "still empty"': [fillCondition("WHERE made.valor <> ''")],
   'acknowledge before commit': [
     {
-      file: 'database/events.ts',
+      file: 'database/events/create.ts',
       is: 'export function createEvents(',
       becomes: `let committed: Promise<unknown> = Promise.resolve();
         export async function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
           await committed;
-          const id = (await countEvents(db)) + 1;
+          const { id: before } = await db.selectFrom('DBStatus').select('id').executeTakeFirstOrThrow();
+          const id = before + 1;
           committed = sleep(50).then(() => createAndCommit(db, events));
           return id;
         }
@@ -31,7 +32,7 @@ export const plantedEdits = {
     },
   ],
   'a create sent again after an unknown outcome': [
-    { file: 'database/patience.ts', is: "case 'unknown':", becomes: "case 'unknown': return 50;" },
+    { file: 'database/retry.ts', is: "case 'unknown':", becomes: "case 'unknown': return 50;" },
   ],
   'REPEATABLE READ': [
     { file: 'database/connect.ts', is: 'ISOLATION LEVEL READ COMMITTED', becomes: 'ISOLATION LEVEL REPEATABLE READ' },

@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../../database/connect.ts';
 import { loadSchema } from '../../database/load-schema.ts';
-import { startLocalServer } from '../../database/local-server.ts';
-import { findProgram } from '../../database/programs.ts';
-import { spawnTied, stopProcess } from '../../database/tied-process.ts';
+import { spawnChild, stopProcess } from '../../start/child-process.ts';
+import { startLocalServer } from '../../start/mysql/local-server.ts';
 import { layOutNginx } from '../../start/nginx.ts';
+import { findProgram } from '../../start/programs.ts';
 import { freePort } from '../free-port.ts';
 import { isRunning } from '../whole-system.ts';
 import { installAudit } from './audit.ts';
@@ -209,7 +209,7 @@ async function createDatabase(serverUrl: string, name: string): Promise<Database
   const db = connectDatabase({
     url: `${serverUrl}${name}`,
     poolSize: OWN_CONNECTIONS,
-    patienceMs: 20_000,
+    retryMs: 20_000,
     statementTimeoutMs: 120_000,
   });
   await loadSchema(db);
@@ -220,7 +220,7 @@ async function createDatabase(serverUrl: string, name: string): Promise<Database
 async function startNginx(directory: string, producers: Part[], undo: AsyncDisposableStack): Promise<string> {
   const port = await freePort();
   const ports = producers.map(({ url }) => Number(new URL(url).port));
-  const nginx = spawnTied(findProgram('nginx')!, layOutNginx(join(directory, 'nginx'), port, ports), {
+  const nginx = spawnChild(findProgram('nginx')!, layOutNginx(join(directory, 'nginx'), port, ports), {
     stdio: 'ignore',
   });
   undo.defer(() => stopProcess(nginx, 5_000));

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../../../database/connect.ts';
-import { claimEvents } from '../../../database/events.ts';
+import { claimEvents } from '../../../database/events/claim.ts';
 import { isCreate } from '../ledger.ts';
 import { idsWhere } from '../questions.ts';
 import type { FaultRow, FaultRun } from '../run-row.ts';

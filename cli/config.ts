@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util';
+import { databaseSettings } from '../database/config.ts';
+import { readEnvironment, readSettings } from '../process/settings.ts';
+
+/** What an operator asks for. */
+export type Command =
+  | { name: 'help' }
+  | { name: 'dead'; limit: number; after: number }
+  | { name: 'show'; id: number }
+  | { name: 'revive'; ids: number[] }
+  | { name: 'revive all' };
+
+export const HELP = `Usage: npm run events -- dead [--limit N] [--after ID] | show ID | revive ID… | revive --all
+
+  dead          The events whose attempts are spent, by id; the first 100, or N, with an id above ID
+  show          All that is known of one event
+  revive        Make dead events pending again, with all their attempts before them
+  --json        For programs: one line of JSON for each event, or one that says how many were revived
+  --help        This text
+
+It goes to the database of DATABASE_URL, as an account that may revive: not the consumers'.
+`;
+
+/** Throws a sentence about what cannot be understood. */
+export function readOperatorConfig(args: string[], env: Record<string, string | undefined> = readEnvironment()) {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      limit: { type: 'string' },
+      after: { type: 'string' },
+      all: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  return {
+    ...readSettings(databaseSettings, env),
+    command: values.help ? ({ name: 'help' } as const) : readCommand(positionals, values),
+    json: values.json ?? false,
+  };
+}
+
+interface Options {
+  limit?: string;
+  after?: string;
+  all?: boolean;
+}
+
+function readCommand([name, ...words]: string[], { limit, after, all }: Options): Command {
+  const isPaged = limit !== undefined || after !== undefined;
+  if (name === 'dead' && words.length === 0 && !all) {
+    return { name, limit: toNumber(limit ?? '100', '--limit'), after: toNumber(after ?? '0', '--after', 0) };
+  }
+  if (isPaged) throw new Error('--limit and --after belong to dead; --help says more');
+  if (name === 'show' && words.length === 1 && !all) return { name, id: toNumber(words[0]!, 'an id') };
+  if (name === 'revive' && all && words.length === 0) return { name: 'revive all' };
+  if (name === 'revive' && !all && words.length > 0) return { name, ids: words.map((word) => toNumber(word, 'an id')) };
+  throw new Error('expected one of: dead, show ID, revive ID…, revive --all; --help says more');
+}
+
+/** Ids are matched as text, so that no digit is rounded away. */
+function toNumber(text: string, what: string, least = 1): number {
+  const number = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new Error(`${JSON.stringify(text)}: expected ${what}, a whole number of ${least} or more in plain digits`);
+}

@@ -1,0 +1,84 @@
+import type { Database } from '../database/connect.ts';
+import { type EventDetails, listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events/operate.ts';
+import type { Command } from './config.ts';
+
+export interface CommandDeps {
+  db: Database;
+  json: boolean;
+  /** Takes one line of the answer. */
+  write: (line: string) => void;
+  /** Takes one line about what could not be done. */
+  complain: (line: string) => void;
+}
+
+/** Resolves to whether all that was asked for could be done. Rejects as the database does. */
+export async function runCommand(deps: CommandDeps, command: Exclude<Command, { name: 'help' }>): Promise<boolean> {
+  switch (command.name) {
+    case 'dead':
+      return dead(deps, command.limit, command.after);
+    case 'show':
+      return show(deps, command.id);
+    case 'revive':
+      return revive(deps, command.ids);
+    case 'revive all':
+      sayRevived(deps, await reviveAllDead(deps.db));
+      return true;
+  }
+}
+
+async function dead({ db, json, write }: CommandDeps, limit: number, after: number): Promise<true> {
+  const events = await listDead(db, limit, after);
+  for (const event of events) write(json ? JSON.stringify(event) : deadLine(event));
+  if (json) return true;
+  if (events.length === 0) write('no dead events');
+  if (events.length === limit) write(`there may be more: --after ${events.at(-1)!.id}`);
+  return true;
+}
+
+async function show({ db, json, write, complain }: CommandDeps, id: number): Promise<boolean> {
+  const event = await showEvent(db, id);
+  if (!event) complain(`there is no event ${id}`);
+  else if (json) write(JSON.stringify(event));
+  else for (const line of detailLines(event)) write(line);
+  return event !== undefined;
+}
+
+async function revive(deps: CommandDeps, ids: readonly number[]): Promise<boolean> {
+  const revived = await reviveEvents(deps.db, ids);
+  sayRevived(deps, revived.size);
+  for (const id of new Set(ids)) {
+    if (revived.has(id)) continue;
+    const event = await showEvent(deps.db, id);
+    deps.complain(event ? `event ${id} is not dead but ${event.status}` : `there is no event ${id}`);
+  }
+  return ids.every((id) => revived.has(id));
+}
+
+function sayRevived({ json, write }: CommandDeps, revived: number): void {
+  write(json ? JSON.stringify({ revived }) : `${revived} ${revived === 1 ? 'event' : 'events'} revived`);
+}
+
+function deadLine({ id, attempts, createdAt, lastError }: EventDetails): string {
+  return `#${id}  ${attempts} attempts  created ${createdAt.toISOString()}  ${printable(lastError ?? 'no error known')}`;
+}
+
+function detailLines(event: EventDetails): string[] {
+  const moment = (date: Date | null, otherwise: string) => date?.toISOString() ?? otherwise;
+  const details = {
+    status: event.status,
+    word: event.valor ?? 'none',
+    attempts: String(event.attempts),
+    'claimed by': event.claimedBy ?? 'nobody',
+    'due at': moment(event.dueAt, 'never'),
+    'created at': moment(event.createdAt, 'unknown'),
+    'filled at': moment(event.filledAt, 'never'),
+    'last error': event.lastError ?? 'none',
+  };
+  const lines = Object.entries(details).map(([name, value]) => `  ${name.padEnd(12)}${printable(value)}`);
+  return [`event #${event.id}`, ...lines];
+}
+
+/** What a word service said ends up here, and must not move the cursor of a terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');
+}

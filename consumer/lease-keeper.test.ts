@@ -1,0 +1,41 @@
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { claimEvents } from '../database/events/claim.ts';
+import { createEvents } from '../database/events/create.ts';
+import { findEvent } from '../database/events/read.ts';
+import { createRecordingReport } from '../tests/recording-report.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
+import { keepLease } from './lease-keeper.ts';
+
+test('a claim is kept though one renewal fails, and that only at its time limit', async () => {
+  await using database = await createTestDatabase();
+  const { db, connect } = database;
+  const leaseMs = 3_000;
+  await createEvents(db, [{}]);
+  const claims = await claimEvents(db, 'a/1', 1, leaseMs);
+  const dueAt = async () => (await db.selectFrom('Events').select('due_at').executeTakeFirstOrThrow()).due_at!;
+  const claimedUntil = await dueAt();
+  // The pool has one connection: what this transaction locks stays locked from one statement to the next.
+  const holder = connect({ poolSize: 1 });
+  await sql`SET autocommit = 0`.execute(holder);
+  await sql`SELECT id FROM Events FOR UPDATE`.execute(holder);
+
+  const report = createRecordingReport();
+  const failed = new Promise<void>((resolve) => report.trouble.mockImplementation(() => resolve()));
+  const done = new AbortController();
+  // Fails half a second before the lease ends: the next renewal must not wait for another third.
+  const impatient = connect({ statementTimeoutMs: 1_500 });
+  const keeping = keepLease({ db: impatient, report, leaseMs }, 'a/1', claims, done.signal);
+  await failed;
+  // It still waits on the server, and would renew the lease when the lock is gone; behind it perhaps the next one already.
+  const { rows } = await sql<{ id: number }>`
+    SELECT ID AS id FROM information_schema.PROCESSLIST WHERE INFO LIKE '%AS held%' AND DB = DATABASE() AND ID <> CONNECTION_ID()
+    ORDER BY ID LIMIT 1`.execute(db);
+  expect(rows).toHaveLength(1);
+  await sql`KILL ${sql.lit(rows[0]!.id)}`.execute(db);
+  await sql`ROLLBACK`.execute(holder);
+  await expect.poll(async () => (await dueAt()) > claimedUntil).toBe(true);
+  expect(await findEvent(db, 1)).toMatchObject({ status: 'processing' });
+  done.abort();
+  await keeping;
+});

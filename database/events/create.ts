@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
+import type { Database } from '../connect.ts';
+import { isDuplicateKey } from '../database-error.ts';
+import { repeatIfUnknown } from './repeat-if-unknown.ts';
+
+/** What a caller may say of an event that it creates. Nothing yet. */
+export type NewEvent = Record<string, never>;
+
+// Foreign clients may set the counter back as soon as it is mended, so once or twice is not enough.
+const CREATE_TRIES = 10;
+
+/**
+ * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
+ * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
+ * `onTurn` is told before for how many ms, by the database's clock, the creates of others went first.
+ */
+export function createEvents(
+  db: Database,
+  events: readonly NewEvent[],
+  onTurn?: (waitedMs: number) => void,
+): Promise<number> {
+  const list = JSON.stringify(events);
+  return besideForeignClients(db, async () => {
+    const { rows } = await sql<{ first_id: number; waited: number }[]>`CALL create_events(${list})`.execute(db);
+    const { first_id, waited } = rows[0]![0]!;
+    onTurn?.(waited / 1_000);
+    return first_id;
+  });
+}
+
+/** A create that may be sent as often as one likes: its events are created once. */
+export interface KeyedCreate {
+  /** 1 to 255 characters of ASCII. */
+  key: string;
+  events: readonly NewEvent[];
+}
+
+/** The events that were created under a key, perhaps long ago: `firstId` … `firstId + howMany - 1`. */
+export interface CreatedOnce {
+  firstId: number;
+  howMany: number;
+}
+
+/**
+ * (nothing) -> pending, for each key that was not used before. Resolves to what each key stands for, now or from an
+ * earlier call, also one of another process; all of it is committed. Each key may be given once. An unknown outcome is
+ * resolved by asking again; only if that fails as well does it reject with the fault `unknown`.
+ */
+export async function createEventsOnce(
+  db: Database,
+  requests: readonly KeyedCreate[],
+): Promise<Map<string, CreatedOnce>> {
+  const list = JSON.stringify(requests);
+  type Row = { idempotency_key: string; first_id: number; how_many: number };
+  const create = () => besideForeignClients(db, () => sql<Row[]>`CALL create_events_once(${list})`.execute(db));
+  let { rows } = await repeatIfUnknown(create);
+  // A key that was forgotten while it was repeated is as good as new.
+  if (rows[0]!.length < requests.length) ({ rows } = await repeatIfUnknown(create));
+  return new Map(
+    rows[0]!.map(({ idempotency_key, first_id, how_many }) => [
+      idempotency_key,
+      { firstId: first_id, howMany: how_many },
+    ]),
+  );
+}
+
+/** Forgets up to `most` keys that are older than `olderThanMs`. Resolves to how many; fewer than `most`: no more are. */
+export async function forgetKeys(db: Database, olderThanMs: number, most: number): Promise<number> {
+  const { rows } = await sql<{ forgotten: number }[]>`CALL forget_keys(${olderThanMs}, ${most})`.execute(db);
+  return rows[0]![0]!.forgotten;
+}
+
+async function besideForeignClients<T>(db: Database, create: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await create();
+    } catch (error) {
+      if (!isDuplicateKey(error) || tries === CREATE_TRIES) throw error;
+      // A client that inserts the id it read, and raises the counter afterwards, got there first. If the counter does
+      // not follow soon, nobody but us will mend it.
+      if (tries > 2) await sql`CALL raise_counter()`.execute(db);
+      else await sleep(5 + Math.random() * 20);
+    }
+  }
+}

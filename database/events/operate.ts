@@ -1,0 +1,67 @@
+import { type Selectable, sql } from 'kysely';
+import type { Database } from '../connect.ts';
+import type { EventsTable } from '../schema.ts';
+import { type EventView, IS_HELD, toView } from './read.ts';
+
+/** All that a person asks about an event. */
+export interface EventDetails extends EventView {
+  attempts: number;
+  /** Who holds it or filled it. */
+  claimedBy: string | null;
+  /** From when on it may be claimed, which is the end of the lease while it is held; null for a dead one: never. */
+  dueAt: Date | null;
+  createdAt: Date;
+  filledAt: Date | null;
+  lastError: string | null;
+}
+
+const REVIVE_BATCH = 1_000;
+
+/** At most `most` dead events with an id above `after`, by id. Reads no more rows than that, however many are filled. */
+export async function listDead(db: Database, most: number, after = 0): Promise<EventDetails[]> {
+  // Dead rows are the only ones of the claim's index in which both columns are NULL, and stand there by id.
+  const { rows } = await sql<Selectable<EventsTable> & { held: number }>`
+    SELECT Events.*, 0 AS held FROM Events FORCE INDEX (claim)
+    WHERE open IS NULL AND due_at IS NULL AND id > ${after} AND (valor IS NULL OR valor = '')
+    ORDER BY id LIMIT ${sql.lit(most)}`.execute(db);
+  return rows.map(toDetails);
+}
+
+/** One event as an operator sees it, or undefined. */
+export async function showEvent(db: Database, id: number): Promise<EventDetails | undefined> {
+  const row = await db.selectFrom('Events').selectAll().select(IS_HELD).where('id', '=', id).executeTakeFirst();
+  return row && toDetails(row);
+}
+
+/** dead -> pending, due at once, with all its attempts before it again. Resolves to those of the ids that were dead. */
+export async function reviveEvents(db: Database, ids: readonly number[]): Promise<Set<number>> {
+  const { rows } = await sql<{ revived: string | null }[]>`CALL revive_events(${JSON.stringify(ids)})`.execute(db);
+  return new Set(JSON.parse(rows[0]![0]!.revived ?? '[]') as number[]);
+}
+
+/**
+ * dead -> pending, for all that are dead, in batches. Resolves to how many. After an error part of them is revived, and
+ * it may be called again.
+ */
+export async function reviveAllDead(db: Database): Promise<number> {
+  let revived = 0;
+  for (let after = 0; ; ) {
+    const ids = (await listDead(db, REVIVE_BATCH, after)).map(({ id }) => id);
+    if (ids.length === 0) return revived;
+    revived += (await reviveEvents(db, ids)).size;
+    after = ids.at(-1)!;
+  }
+}
+
+function toDetails(row: Selectable<EventsTable> & { held: number }): EventDetails {
+  const { attempts, claimed_by, due_at, created_at, filled_at, last_error } = row;
+  return {
+    ...toView(row),
+    attempts,
+    claimedBy: claimed_by,
+    dueAt: due_at,
+    createdAt: created_at,
+    filledAt: filled_at,
+    lastError: last_error,
+  };
+}

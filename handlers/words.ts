@@ -1,0 +1,107 @@
+import pRetry, { AbortError } from 'p-retry';
+import { type BatchHandler, type Outcome, SourceDownError } from './handler.ts';
+
+export interface WordServiceOptions {
+  /** Asked with `?language=pt-br&words=N`; answers `[{"word":"…"}, …]`. */
+  url: string;
+  /** For one call, headers and body together. */
+  attemptMs: number;
+  /** For one batch with all its retries. It may be longer than the lease, which is renewed meanwhile. */
+  totalMs: number;
+  /** How often a call that failed in passing is repeated. */
+  retries: number;
+}
+
+const BYTES_PER_WORD = 4_096;
+const LONGEST_PAUSE_MS = 60_000;
+
+/** A source of words. The service is not trusted: nothing but words gets through, and no answer can take long or much. */
+export function createWordHandler({ url, attemptMs, totalMs, retries }: WordServiceOptions): BatchHandler {
+  return async (events, signal) => {
+    // Even when nothing is to be filled one word is asked for: that shows whether the service works.
+    const count = Math.max(events.length, 1);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(totalMs)]);
+    const call = () => fetchWords(url, count, AbortSignal.any([limit, AbortSignal.timeout(attemptMs)]));
+    const words = await pRetry(call, {
+      retries,
+      minTimeout: 100,
+      maxTimeout: 5_000,
+      randomize: true,
+      maxRetryTime: totalMs,
+      signal: limit,
+      shouldRetry: ({ error }) => !(error instanceof SourceDownError),
+    });
+    return words.slice(0, events.length).map(toOutcome);
+  };
+}
+
+async function fetchWords(url: string, count: number, signal: AbortSignal): Promise<unknown[]> {
+  const address = new URL(url);
+  address.searchParams.set('language', 'pt-br');
+  address.searchParams.set('words', String(count));
+  const response = await fetch(address, {
+    signal,
+    // An answer that leads elsewhere, or unpacks to more than it weighs, is not one to follow.
+    redirect: 'manual',
+    headers: { Accept: 'application/json', 'Accept-Encoding': 'identity' },
+  });
+  try {
+    checkAnswer(response);
+    const text = await readText(response, (count + 1) * BYTES_PER_WORD);
+    return parseWords(text);
+  } finally {
+    if (!response.bodyUsed) await response.body?.cancel();
+  }
+}
+
+function checkAnswer(response: Response): void {
+  const { status, headers } = response;
+  const pauseMs = retryAfterMs(headers.get('retry-after'));
+  if (pauseMs !== undefined && status >= 400) throw new SourceDownError(`the word service answered ${status}`, pauseMs);
+  if ([408, 425, 429].includes(status) || status >= 500) throw new Error(`the word service answered ${status}`);
+  if (status !== 200) throw new AbortError(`the word service answered ${status}`);
+  if (!['identity', null].includes(headers.get('content-encoding'))) {
+    throw new AbortError('the word service sent a compressed answer');
+  }
+}
+
+/** Retry-After in seconds or as a date (RFC 9110, 10.2.3). */
+function retryAfterMs(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), LONGEST_PAUSE_MS);
+}
+
+async function readText(response: Response, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw new AbortError(`the word service sent more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (cause) {
+    throw new Error('the word service sent broken UTF-8', { cause });
+  }
+}
+
+function parseWords(text: string): unknown[] {
+  const list: unknown = JSON.parse(text);
+  if (!Array.isArray(list) || list.length === 0) throw new Error('the word service sent no list of words');
+  return list.map((item: unknown) =>
+    typeof item === 'object' && item !== null && 'word' in item ? item.word : undefined,
+  );
+}
+
+const WORD = /^\p{L}\p{M}*(?:[-'’]?\p{L}\p{M}*)*$/u;
+const LONGEST_WORD = 60;
+
+/** One word in composed form, letters of any script joined by hyphens or apostrophes; anything else is a failure. */
+export function toOutcome(given: unknown): Outcome {
+  if (typeof given !== 'string') return { failure: 'the word service sent something that is not a word' };
+  const word = given.length > LONGEST_WORD * 4 ? given.slice(0, LONGEST_WORD * 4) : given.normalize('NFC');
+  if (word.length > LONGEST_WORD) return { failure: 'the word service sent a word that is too long' };
+  return WORD.test(word) ? { valor: word } : { failure: 'the word service sent something that is not a word' };
+}

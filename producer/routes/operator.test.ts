@@ -1,0 +1,182 @@
+import { hash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { DatabaseError } from '../../database/database-error.ts';
+import { createEvents } from '../../database/events/create.ts';
+import { listDead, reviveAllDead, reviveEvents, showEvent } from '../../database/events/operate.ts';
+import { countEvents, findEvent } from '../../database/events/read.ts';
+import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../../tests/producer-app.ts';
+import { useTestDatabase } from '../../tests/test-database.ts';
+import type { ProducerDeps } from '../app.ts';
+import { deadEventsSchema, eventDetailsSchema, revivedSchema } from '../openapi/operator-routes.ts';
+
+const database = await useTestDatabase();
+const { db } = database;
+/** The account that a producer has. */
+const account = database.connect({ url: database.url.replace('//user:', '//producer:') });
+
+const TOKEN = 'operators-token';
+const operator = {
+  tokens: [hash('sha256', TOKEN)],
+  listDead: (most: number, after: number) => listDead(account, most, after),
+  showEvent: (id: number) => showEvent(account, id),
+  reviveEvents: (ids: readonly number[]) => reviveEvents(account, ids),
+  reviveAllDead: () => reviveAllDead(account),
+};
+const some = (count: number) => Array.from({ length: count }, () => ({}));
+
+/** Sends a request such as `GET /operator/dead` as an operator. */
+function ask(request: string, deps: Partial<ProducerDeps> = {}, token = TOKEN): Promise<Response> {
+  const [method, path] = request.split(' ') as [string, string];
+  const headers = { Authorization: `Bearer ${token}` };
+  return Promise.resolve(startTestApp(db, { operator, ...deps }).app.request(path, { method, headers }));
+}
+
+async function answerOf(response: Response): Promise<unknown> {
+  expect(response.status).toBe(200);
+  return response.json();
+}
+
+describe('GET /operator/dead', () => {
+  test('shows the dead and no others, page by page', async () => {
+    await createEvents(db, some(3));
+    await killAll(db);
+    await createEvents(db, some(1));
+    const all = deadEventsSchema.strict().parse(await answerOf(await ask('GET /operator/dead')));
+    expect(all.next).toBeNull();
+    expect(all.events).toMatchObject([1, 2, 3].map((id) => ({ id, status: 'dead', lastError: 'sem palavra' })));
+    const first = deadEventsSchema.parse(await answerOf(await ask('GET /operator/dead?limit=2')));
+    expect(first).toMatchObject({ events: [{ id: 1 }, { id: 2 }], next: 2 });
+    const second = deadEventsSchema.parse(await answerOf(await ask('GET /operator/dead?limit=2&after=2')));
+    expect(second).toMatchObject({ events: [{ id: 3 }], next: null });
+  });
+
+  test.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1&limit=2', 'after=-1', 'after=01', 'page=2'])(
+    '?%s is refused',
+    async (query) => {
+      const response = await ask(`GET /operator/dead?${query}`);
+      expect(response.status).toBe(400);
+      expect(await problemOf(response)).toMatchObject({ detail: expect.stringContaining('from 1 to 1000') });
+    },
+  );
+});
+
+describe('GET /operator/events/{id}', () => {
+  test.each([
+    ['pending', async () => {}],
+    ['processing', () => claimAll(db)],
+    ['filled', () => fillAll(db, 'maçã')],
+    ['dead', () => killAll(db)],
+  ])('shows all of a %s event', async (status, bringThere) => {
+    await createEvents(db, some(1));
+    await bringThere();
+    const event = eventDetailsSchema.strict().parse(await answerOf(await ask('GET /operator/events/1')));
+    expect(event).toMatchObject({ id: 1, status });
+    expect(event.dueAt === null).toBe(status === 'dead');
+    expect(event.filledAt === null).toBe(status !== 'filled');
+    expect(event.claimedBy).toBe(status === 'filled' || status === 'processing' ? 'test/1' : null);
+  });
+});
+
+describe('POST /operator/dead/…', () => {
+  test('{id}/revive revives that event alone', async () => {
+    await createEvents(db, some(2));
+    await killAll(db);
+    expect(revivedSchema.parse(await answerOf(await ask('POST /operator/dead/2/revive')))).toEqual({ revived: 1 });
+    expect(await findEvent(db, 1)).toMatchObject({ status: 'dead' });
+    expect(await findEvent(db, 2)).toMatchObject({ status: 'pending' });
+    const again = await ask('POST /operator/dead/2/revive');
+    expect(again.status).toBe(409);
+    expect(await problemOf(again)).toMatchObject({ detail: 'Event 2 is not dead but pending.' });
+  });
+
+  test('revive revives all', async () => {
+    await createEvents(db, some(1_500));
+    await killAll(db);
+    expect(await answerOf(await ask('POST /operator/dead/revive'))).toEqual({ revived: 1_500 });
+    expect(await answerOf(await ask('POST /operator/dead/revive'))).toEqual({ revived: 0 });
+  });
+
+  test.each([true, false])(
+    'revive of all does not claim that nothing was changed (lost on the way: %s)',
+    async (sent) => {
+      const lost = new DatabaseError(new Error('lost'), sent);
+      const reviveAllDead = () => Promise.reject(lost);
+      const response = await ask('POST /operator/dead/revive', { operator: { ...operator, reviveAllDead } });
+      expect(response.status).toBe(503);
+      expect(response.headers.get('retry-after')).toBe('1');
+      expect(await problemOf(response)).toMatchObject({ detail: expect.stringContaining('ask again') });
+    },
+  );
+
+  test('{id}/revive says that it may have been done when contact was lost on the way', async () => {
+    const reviveEvents = () => Promise.reject(new DatabaseError(new Error('lost'), true));
+    const response = await ask('POST /operator/dead/1/revive', { operator: { ...operator, reviveEvents } });
+    expect(await problemOf(response)).toMatchObject({
+      outcome: 'unknown',
+      detail: expect.not.stringContaining('event'),
+    });
+  });
+});
+
+test.each([
+  ['GET /operator/events/7', 404, 'There is no event 7.'],
+  ['POST /operator/dead/7/revive', 404, 'There is no event 7.'],
+  ['GET /operator/events/01', 400, 'An id is a whole number'],
+  ['POST /operator/dead/1e3/revive', 400, 'An id is a whole number'],
+  ['GET /operator/dead/revive', 405, 'GET is not possible here'],
+  ['POST /operator/dead', 405, 'POST is not possible here'],
+  ['DELETE /operator/events/1', 405, 'DELETE is not possible here'],
+  ['GET /operator/nothing', 404, 'There is nothing at this path.'],
+])('%s answers %i: %s', async (request, status, detail) => {
+  const response = await ask(request);
+  expect(response.status).toBe(status);
+  expect(await problemOf(response)).toMatchObject({ detail: expect.stringContaining(detail) });
+});
+
+const ROUTES = [
+  'GET /operator/dead',
+  'GET /operator/events/1',
+  'POST /operator/dead/1/revive',
+  'POST /operator/dead/revive',
+  'GET /operator/nothing',
+];
+
+test.each(ROUTES)('%s asks for an operator’s token, and a caller’s token is none', async (request) => {
+  await createEvents(db, some(1));
+  await killAll(db);
+  const apiTokens = [hash('sha256', 'callers-token')];
+  for (const token of ['callers-token', 'wrong', '']) {
+    const response = await ask(request, { apiTokens }, token);
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
+    await problemOf(response);
+  }
+  expect(await findEvent(db, 1)).toMatchObject({ status: 'dead' });
+  expect((await ask(request, { apiTokens })).status).not.toBe(401); // the operator’s alone is enough
+  expect((await ask('GET /', { apiTokens })).status).toBe(401); // and opens nothing else
+});
+
+test.each(ROUTES)('%s leads nowhere unless an operator’s token is configured', async (request) => {
+  await createEvents(db, some(1));
+  await killAll(db);
+  const response = await ask(request, { operator: undefined });
+  expect(response.status).toBe(404);
+  expect(await problemOf(response)).toMatchObject({ detail: 'There is nothing at this path.' });
+  expect(await findEvent(db, 1)).toMatchObject({ status: 'dead' });
+  expect(await countEvents(db)).toBe(1);
+});
+
+test('the OpenAPI document has these routes and their token where they are, and not elsewhere', async () => {
+  const document = (await (await ask('GET /openapi.json')).json()) as { paths: object; components: object };
+  const paths = (of: { paths: object }) => Object.keys(of.paths).filter((path) => path.startsWith('/operator'));
+  expect(paths(document).toSorted()).toEqual([
+    '/operator/dead',
+    '/operator/dead/revive',
+    '/operator/dead/{id}/revive',
+    '/operator/events/{id}',
+  ]);
+  expect(document.components).toMatchObject({ securitySchemes: { operator: { scheme: 'bearer' } } });
+  expect(document.components).toMatchObject({ schemas: { EventDetails: {}, DeadEvents: {}, Revived: {} } });
+  const without = await ask('GET /openapi.json', { operator: undefined });
+  expect(paths((await without.json()) as { paths: object })).toEqual([]);
+});

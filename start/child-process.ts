@@ -1,0 +1,52 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { findProgram } from './programs.ts';
+
+export interface ChildProcessOptions {
+  stdio?: StdioOptions;
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+}
+
+// The kernel signals only who asked before we died; who asked afterwards sees that it has another parent.
+const UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"';
+
+const untied = new Set<ChildProcess>();
+
+/**
+ * Starts a program that does not outlive us. It has a process group of its own, so that Ctrl-C in a terminal reaches
+ * only us and we stop our children in order; and on Linux the kernel sends it SIGTERM if we are killed. Elsewhere that
+ * takes `endChildren`.
+ */
+export function spawnChild(command: string, args: string[], options: ChildProcessOptions = {}): ChildProcess {
+  const setpriv = findProgram('setpriv');
+  if (!setpriv) {
+    const child = spawn(command, args, { ...options, detached: true });
+    untied.add(child);
+    return child;
+  }
+  const tied = ['--pdeathsig', 'TERM', '/bin/sh', '-c', UNLESS_ORPHANED, String(process.pid), command, ...args];
+  return spawn(setpriv, tied, { ...options, detached: true });
+}
+
+/** Before we end at once: asks those to end that nothing ties to us. */
+export function endChildren(): void {
+  for (const child of untied) child.kill();
+}
+
+/** Asks a process to end, and after `graceMs` ends it. Resolves when it is gone. */
+export async function stopProcess(
+  child: ChildProcess,
+  graceMs: number,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  const limit = setTimeout(() => child.kill('SIGKILL'), graceMs);
+  await ended;
+  clearTimeout(limit);
+}
+
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+}
