@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stopThenEnd } from '../process/stop-signal.ts';
+import { stopSignal } from '../process/stop-signal.ts';
 import { findProgram, installPrograms } from '../start/programs.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import { drawCharts } from './charts/draw-charts.ts';
@@ -53,12 +53,10 @@ function stolenTime({ stolenPercent }: Results): string {
 /** The first Ctrl-C or SIGTERM stops what runs, and then us; a second one ends us at once, and the kernel our children. */
 function listenForSignals(): AbortSignal {
   const interrupted = new AbortController();
-  const begin = () => {
+  void stopSignal().then(() => {
     say('stopping');
     interrupted.abort(new Error('stopped before the end'));
-  };
-  const onSignal = stopThenEnd(begin, () => process.exit(1));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+  });
   return interrupted.signal;
 }
 

@@ -1,4 +1,5 @@
 import { connectDatabase } from '../database/connect.ts';
+import { runMain } from '../process/run-main.ts';
 import { HELP, readOperatorConfig } from './config.ts';
 import { runCommand } from './run-command.ts';
 
@@ -26,7 +27,4 @@ function complain(line: string): void {
   process.stderr.write(`events: ${line}\n`);
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  complain(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
-});
+runMain('events', main);

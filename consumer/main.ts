@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { checkDatabase } from '../database/check-database.ts';
 import { connectDatabase } from '../database/connect.ts';
 import { createWordHandler } from '../handlers/words.ts';
-import { stopThenEnd } from '../process/stop-signal.ts';
+import { isForPeople } from '../process/json-log.ts';
+import { exitAfter, runMain } from '../process/run-main.ts';
+import { stopSignal } from '../process/stop-signal.ts';
 import { type ConsumerConfig, helpText, readConsumerConfig } from './config.ts';
 import { createJsonReport } from './report/json-report.ts';
 import type { Report } from './report/report.ts';
@@ -67,8 +69,7 @@ async function main(args: string[]): Promise<void> {
 }
 
 function createReport(config: ConsumerConfig): Report {
-  const isPretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
-  if (!isPretty) return createJsonReport(config.LOG_LEVEL, config.CONSUMER_NAME);
+  if (!isForPeople(config)) return createJsonReport(config.LOG_LEVEL, config.CONSUMER_NAME);
   process.stdout.on('error', () => {}); // when nobody reads it any more, the work goes on
   return createTerminalReport({
     quiet: config.CONSUMER_QUIET,
@@ -81,18 +82,13 @@ function createReport(config: ConsumerConfig): Report {
 function listenForSignals(graceMs: number, report: Report): { stop: AbortSignal; giveUp: AbortSignal } {
   const stop = new AbortController();
   const giveUp = new AbortController();
-  const begin = (name: NodeJS.Signals) => {
+  void stopSignal().then((name) => {
     report.note(`${name}: finishing what is in hand`);
     stop.abort();
     setTimeout(() => giveUp.abort(), Math.max(0, graceMs - GIVE_BACK_MS)).unref();
-    setTimeout(() => process.exit(0), graceMs).unref();
-  };
-  const onSignal = stopThenEnd(begin, () => process.exit(1));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+    exitAfter(graceMs);
+  });
   return { stop: stop.signal, giveUp: giveUp.signal };
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(`consumer: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(1);
-});
+runMain('consumer', main);

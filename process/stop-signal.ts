@@ -2,17 +2,21 @@
 const REPEAT_MS = 500;
 
 /**
- * A listener for SIGINT, SIGTERM and SIGHUP (the terminal is gone): the first calls `stop`, a second one calls `end`,
- * which is to end the process at once. What follows the first within half a second is still the first.
+ * Listens for SIGINT, SIGTERM and SIGHUP (the terminal is gone) from now on, and resolves to the first of them. A later one
+ * calls `beforeExit` and ends the process at once with status 1; a repeat within half a second counts as the first.
  */
-export function stopThenEnd(stop: (name: NodeJS.Signals) => void, end: () => void): (name: NodeJS.Signals) => void {
-  let firstAt: number | undefined;
-  return (name) => {
-    if (firstAt === undefined) {
-      firstAt = performance.now();
-      stop(name);
-    } else if (performance.now() - firstAt > REPEAT_MS) {
-      end();
-    }
-  };
+export function stopSignal(beforeExit = () => {}): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let firstAt: number | undefined;
+    const onSignal = (name: NodeJS.Signals) => {
+      if (firstAt === undefined) {
+        firstAt = performance.now();
+        resolve(name);
+      } else if (performance.now() - firstAt > REPEAT_MS) {
+        beforeExit();
+        process.exit(1);
+      }
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+  });
 }

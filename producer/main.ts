@@ -2,8 +2,10 @@ import { checkDatabase } from '../database/check-database.ts';
 import { connectDatabase, type Database } from '../database/connect.ts';
 import { listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events/operate.ts';
 import { countEvents, findEvent } from '../database/events/read.ts';
+import { flushLog } from '../process/json-log.ts';
+import { exitAfter, runMain } from '../process/run-main.ts';
 import { asksForHelp } from '../process/settings-help.ts';
-import { stopThenEnd } from '../process/stop-signal.ts';
+import { stopSignal } from '../process/stop-signal.ts';
 import { createApp } from './app.ts';
 import { createCompletionPoller } from './completion-poller.ts';
 import { helpText, readProducerConfig } from './config.ts';
@@ -26,10 +28,7 @@ async function main(args: string[]): Promise<void> {
   const config = readProducerConfig();
   const log = createLogger(config);
   const shutdown = new AbortController();
-  const stopSignal = new Promise<NodeJS.Signals>((resolve) => {
-    const onSignal = stopThenEnd(resolve, () => process.exit(1));
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
-  });
+  const stopped = stopSignal();
 
   const db = connectDatabase({
     url: config.DATABASE_URL,
@@ -76,10 +75,10 @@ async function main(args: string[]): Promise<void> {
     void runForgetKeys({ db, rememberMs: config.IDEMPOTENCY_TTL_MS, onError }, shutdown.signal);
   });
 
-  const why = await Promise.race([stopSignal, checked.then(() => stopSignal)]);
+  const why = await Promise.race([stopped, checked.then(() => stopped)]);
   log.info(`${why}: answering what is under way`);
   shutdown.abort();
-  setTimeout(() => process.exit(0), config.SHUTDOWN_GRACE_MS).unref(); // whatever hangs
+  exitAfter(config.SHUTDOWN_GRACE_MS);
   const answerMs = Math.max(0, config.SHUTDOWN_GRACE_MS - ANSWER_MS);
   setTimeout(() => pollerStop.abort(), answerMs).unref();
   await closeServer(server, answerMs + ANSWER_MS / 2);
@@ -87,9 +86,7 @@ async function main(args: string[]): Promise<void> {
   await polling;
   await db.destroy();
   log.info('stopped');
-  // Not left to process.exit: what pino writes there goes on for ever when nobody reads our output any more.
-  // Twice: the first ends with a write that is under way, and what was logged meanwhile may be left.
-  for (let n = 0; n < 2; n++) await new Promise<void>((resolve) => log.flush(() => resolve()));
+  await flushLog(log);
   process.exit(0);
 }
 
@@ -104,7 +101,4 @@ function createOperatorDeps(db: Database, tokens: readonly string[]): OperatorDe
   };
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(`producer: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(1); // also when the server is listening already
-});
+runMain('producer', main);

@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { connectDatabase } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
-import { stopThenEnd } from '../process/stop-signal.ts';
+import { runMain } from '../process/run-main.ts';
+import { stopSignal } from '../process/stop-signal.ts';
 import { endChildren } from './child-process.ts';
 import { HELP, readStartConfig, type StartConfig } from './config.ts';
 import { type Account, localServerUrl, startLocalServer } from './mysql/local-server.ts';
@@ -25,8 +26,8 @@ const running = {
   mysql: [] as RunningPart[],
 };
 
-async function main(): Promise<void> {
-  const config = readStartConfig(process.argv.slice(2));
+async function main(args: string[]): Promise<void> {
+  const config = readStartConfig(args);
   if (config.help) {
     process.stdout.write(HELP);
     return;
@@ -55,19 +56,9 @@ async function main(): Promise<void> {
 let stopping = false;
 
 /** Resolves at the first Ctrl-C or SIGTERM. A second one ends us at once, and the kernel or we end our children. */
-function listenForSignals(): Promise<void> {
-  return new Promise((resolve) => {
-    const begin = () => {
-      stopping = true;
-      resolve();
-    };
-    const end = () => {
-      endChildren();
-      process.exit(1);
-    };
-    const onSignal = stopThenEnd(begin, end);
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
-  });
+async function listenForSignals(): Promise<void> {
+  await stopSignal(endChildren);
+  stopping = true;
 }
 
 function portsOf(config: StartConfig): { port: number; variable: string }[] {
@@ -163,7 +154,4 @@ async function start({ stopLimitMs }: StartConfig, where: keyof typeof running, 
   running[where].push(await keepRunning(() => startProcess(part, stopLimitMs), say));
 }
 
-main().catch((error: unknown) => {
-  console.error(`start: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-});
+runMain('start', main);

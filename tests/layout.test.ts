@@ -57,7 +57,7 @@ test.each([
   ['p-retry', /^p-retry$/, ['handlers/words.ts']],
   ['hono', /^(@hono\/|hono($|\/|-))/, files.filter((file) => file.startsWith('producer/'))],
   ['kysely', /^kysely$/, files.filter((file) => file.startsWith('database/'))],
-  ['pino', /^pino/, ['producer/http/request-log.ts', 'producer/app.ts', 'consumer/report/json-report.ts']],
+  ['pino', /^pino/, ['process/json-log.ts', 'producer/http/request-log.ts', 'producer/app.ts']],
 ])('%s is imported only where it belongs', (_, name, allowed) => {
   expect(only(name).filter((file) => !allowed.includes(file))).toEqual([]);
 });
@@ -68,20 +68,16 @@ test('SQL stands in database/ and nowhere else', () => {
   expect(sql.test(codeOf('database/events/claim.ts'))).toBe(true);
 });
 
-test('the environment and the arguments are read in config files, and by main files that hand them over', () => {
+test('the environment and the arguments are read in config files, and by process/ for all of them', () => {
   const readers = files.filter((file) => /process\.(env|argv)\b/.test(codeOf(file)));
-  // readEnvironment is what config files call; the search path is not a setting of ours.
-  expect(
-    readers.filter(
-      (file) => !/\/(config|main)\.ts$/.test(file) && !['start/programs.ts', 'process/settings.ts'].includes(file),
-    ),
-  ).toEqual([]);
-  expect(files.filter((file) => file.endsWith('/main.ts') && /process\.env\b/.test(codeOf(file)))).toEqual([]);
+  // The search path is not a setting of ours.
+  const others = readers.filter((file) => !/^process\/|\/config\.ts$/.test(file) && file !== 'start/programs.ts');
+  expect(others).toEqual([]);
 });
 
-test('signals and exit codes are handled in main files', () => {
+test('signals and exit codes are handled in main files and process/', () => {
   const handlers = files.filter((file) => /process\.(on|once|exit)\(|process\.exitCode/.test(codeOf(file)));
-  expect(handlers.filter((file) => !file.endsWith('/main.ts'))).toEqual([]);
+  expect(handlers.filter((file) => !file.endsWith('/main.ts') && !file.startsWith('process/'))).toEqual([]);
 });
 
 test('no file is named after nothing in particular, and none re-exports others', () => {

@@ -1,33 +1,29 @@
+import { once } from 'node:events';
+import { runMain } from '../process/run-main.ts';
 import { asksForHelp } from '../process/settings-help.ts';
+import { stopSignal } from '../process/stop-signal.ts';
 import { helpText, readWordServiceConfig } from './config.ts';
 import { createWordService } from './server.ts';
 
-function main(args: string[]): void {
+async function main(args: string[]): Promise<void> {
   if (asksForHelp(args)) {
     process.stdout.write(helpText());
     return;
   }
   const { port, host, behaviour } = readWordServiceConfig();
+  const stopped = stopSignal();
   const server = createWordService(behaviour);
-  server.once('error', (error: NodeJS.ErrnoException) => {
-    const inUse = error.code === 'EADDRINUSE';
-    fail(inUse ? `port ${port} is in use; choose another with WORD_SERVICE_PORT` : error.message);
+  server.listen(port, host);
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+    const isInUse = error.code === 'EADDRINUSE';
+    throw isInUse
+      ? new Error(`port ${port} is in use; choose another with WORD_SERVICE_PORT`, { cause: error })
+      : error;
   });
-  server.listen(port, host, () => console.log(`words at http://${host}:${port}/api?language=pt-br&words=1`));
-  const stop = () => {
-    server.close();
-    server.closeAllConnections();
-  };
-  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
+  console.log(`words at http://${host}:${port}/api?language=pt-br&words=1`);
+  await stopped;
+  server.close();
+  server.closeAllConnections();
 }
 
-function fail(message: string): never {
-  console.error(`word-service: ${message}`);
-  process.exit(1);
-}
-
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  fail(error instanceof Error ? error.message : String(error));
-}
+runMain('word-service', main);

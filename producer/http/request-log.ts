@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
+import { createJsonLog, isForPeople } from '../../process/json-log.ts';
 import type { ProducerConfig } from '../config.ts';
 
 export interface RequestVariables {
@@ -13,24 +14,15 @@ export interface RequestVariables {
  * line a request.
  */
 export function createLogger(config: ProducerConfig): Logger {
-  const options = { level: config.LOG_LEVEL, base: { part: 'producer' } };
-  return pino(options, isForPeople(config) ? forPeople() : forMachines());
-}
-
-function isForPeople({ LOG_FORMAT }: ProducerConfig): boolean {
-  return LOG_FORMAT === 'pretty' || (LOG_FORMAT === 'auto' && process.stdout.isTTY);
+  const base = { part: 'producer' };
+  return isForPeople(config)
+    ? pino({ level: config.LOG_LEVEL, base }, forPeople())
+    : createJsonLog(config.LOG_LEVEL, base);
 }
 
 /** Whether a request that went well has a line too. */
 export function logsAllRequests(config: ProducerConfig): boolean {
   return config.LOG_REQUESTS === 'all' || (config.LOG_REQUESTS === 'auto' && isForPeople(config));
-}
-
-function forMachines(): DestinationStream {
-  const destination = pino.destination({ sync: false, minLength: 1 }); // with the default, 0, a flush would wait for nothing
-  // At process.exit it would try without end to write to a pipe that nobody reads any more; main.ts flushes before.
-  destination.flushSync = () => {};
-  return destination;
 }
 
 function forPeople(): DestinationStream {

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import { connectDatabase } from '../../database/connect.ts';
 import { loadSchema } from '../../database/load-schema.ts';
+import { runMain } from '../../process/run-main.ts';
 import { readEnvironment, readSettings } from '../../process/settings.ts';
 import { asksForHelp, environmentHelp } from '../../process/settings-help.ts';
+import { stopSignal } from '../../process/stop-signal.ts';
 import { findProgram, installPrograms } from '../programs.ts';
 import { localServerSettings } from './config.ts';
 import { startLocalServer } from './local-server.ts';
@@ -19,10 +21,7 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const config = readSettings(localServerSettings, readEnvironment());
-  const stopped = new Promise<void>((resolveStop) => {
-    const stop = () => resolveStop();
-    process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
-  });
+  const stopped = stopSignal();
   if (!config.MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd')) await installPrograms(['mariadbd'], console.log);
   const server = await startLocalServer({
     directory: resolve(config.DATA_DIRECTORY, 'mysql'),
@@ -36,13 +35,10 @@ async function main(args: string[]): Promise<void> {
     await db.destroy();
     console.log(`${server.url()} is ready; Ctrl-C stops it`);
     const ended = await Promise.race([stopped, server.ended.then(() => 'ended' as const)]);
-    if (ended) throw new Error('the server ended by itself; its log is in the data directory');
+    if (ended === 'ended') throw new Error('the server ended by itself; its log is in the data directory');
   } finally {
     await server.stop();
   }
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(`mysql: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-});
+runMain('mysql', main);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { stopThenEnd } from '../../process/stop-signal.ts';
+import { stopSignal } from '../../process/stop-signal.ts';
 import { startLocalServer } from '../../start/mysql/local-server.ts';
 import { freePort } from '../free-port.ts';
 import { rows } from './rows.ts';
@@ -34,17 +34,14 @@ async function main(): Promise<void> {
 
   await using undo = new AsyncDisposableStack();
   let running: Promise<AsyncDisposable> | undefined;
-  const interrupt = () => {
+  const interrupt = async () => {
     console.log('interrupted: ending what runs');
-    void (async () => {
-      const system = await running?.catch(() => undefined);
-      await system?.[Symbol.asyncDispose]();
-      await undo.disposeAsync();
-      process.exit(130);
-    })();
+    const system = await running?.catch(() => undefined);
+    await system?.[Symbol.asyncDispose]();
+    await undo.disposeAsync();
+    process.exit(130);
   };
-  const onSignal = stopThenEnd(interrupt, () => process.exit(1));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+  void stopSignal().then(interrupt);
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
   undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   const starting = startLocalServer({ directory, port: await freePort() });
