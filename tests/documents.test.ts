@@ -1,79 +1,171 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createApp, type ProducerDeps } from '../producer/app.ts';
+import { rows as faultRows } from './faults/rows.ts';
+import { anchorOf, codeBlocks, headings, inlineCode, links, shellCommands } from './markdown.ts';
 import { allSettings, metaOf, settingGroups } from './settings.ts';
 
 /** What is written for people must say what the code does. */
 
-const readme = readFileSync('README.md', 'utf8');
-const example = readFileSync('.env.example', 'utf8');
+const textOf = (file: string) => readFileSync(file, 'utf8');
+const plain = (text: string) => text.replaceAll(/\s+/g, ' ').trim();
+const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
+const DOCUMENTS = [
+  'README.md',
+  'README.pt-BR.md',
+  'SECURITY.md',
+  'bench/README.md',
+  'bench/peers/README.md',
+  'tests/faults/README.md',
+  ...globSync('docs/*.md').toSorted(),
+];
 
-describe('README.md', () => {
-  test.each(Object.entries(settingGroups))('has a row for each setting of %s, as the code has it', (_, settings) => {
-    for (const [name, setting] of Object.entries(settings)) {
+describe('docs/settings.md', () => {
+  const settings = textOf('docs/settings.md');
+
+  test.each(Object.entries(settingGroups))('has a row for each setting of %s, as the code has it', (_, group) => {
+    const rows = Object.entries(group).map(([name, setting]) => {
       const { accepts, fallback, why } = metaOf(setting);
-      expect(readme).toContain(`| \`${name}\` | ${accepts} | ${fallback && `\`${fallback}\``} | ${why} |`);
-    }
+      return `| \`${name}\` | ${accepts} | ${fallback && `\`${fallback}\``} | ${why} |`;
+    });
+    expect(rows.filter((row) => !settings.includes(row))).toEqual([]);
   });
 
-  test('names no setting that does not exist', () => {
-    const rows = [...readme.matchAll(/^\| `([A-Z][A-Z_]+)` \|/gm)].map(([, name]) => name!);
-    expect(rows.length).toBeGreaterThan(20);
-    expect(rows.filter((name) => !(name in allSettings))).toEqual([]);
-  });
-
-  test('has each route in its table', () => {
-    const app = createApp({ log: { info() {} } } as unknown as ProducerDeps);
-    const isMeant = ({ method, path }: { method: string; path: string }) =>
-      method !== 'ALL' && !path.startsWith('/docs/');
-    const routes = app.routes.filter(isMeant).map(({ method, path }) => `${method} ${path.replace(':id', '{id}')}`);
-    expect(new Set(routes).size).toBe(8);
-    for (const route of routes) expect(readme).toContain(`\`${route}`);
-  });
-
-  test('has each route of an operator in its table', () => {
-    const operator = { tokens: ['00'] } as unknown as ProducerDeps['operator'];
-    const { routes } = createApp({ operator, log: { info() {} } } as unknown as ProducerDeps);
-    const rows = routes
-      .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/operator'))
-      .map(({ method, path }) => `\`${method} ${path.replace(':id', '{id}')}\``);
-    expect(new Set(rows).size).toBe(4);
-    for (const row of rows) expect(readme).toContain(`| ${row} |`);
-  });
-
-  test('prints the claim and the fill as they are in the code', () => {
-    const plain = (text: string) => text.replaceAll(/\s+/g, ' ').trim();
-    const blocks = [...readme.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql]) => plain(sql!));
-    expect(blocks.length).toBeGreaterThanOrEqual(2);
-    const sources = plain(
-      ['init.sql', 'events/claim.ts', 'events/settle.ts']
-        .map((file) => readFileSync(`database/${file}`, 'utf8'))
-        .join('\n'),
-    );
-    // In the code the values are template holes; the README shows them as :names.
-    const shape = (text: string) => text.replaceAll(/\$\{[^}]*\}|:\w+/g, '?');
-    for (const block of blocks) expect(shape(sources)).toContain(shape(block));
+  test('has no row for a setting that does not exist', () => {
+    const names = [...settings.matchAll(/^\| `([A-Z][A-Z_]+)` \|/gm)].map(([, name]) => name!);
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.filter((name) => !(name in allSettings))).toEqual([]);
   });
 });
 
-test.each(['README.md', 'SECURITY.md'])('%s names tests that exist', (document) => {
-  const named = [...readFileSync(document, 'utf8').matchAll(/`((?:[\w-]+\/)+[\w.-]+\.test\.ts)`:\s“([^”]+)”/g)];
+describe('docs/http.md', () => {
+  const http = textOf('docs/http.md');
+  const routesOf = (deps: Partial<ProducerDeps>) =>
+    createApp({ log: { info() {} }, ...deps } as unknown as ProducerDeps)
+      .routes.filter(({ method }) => method !== 'ALL')
+      .map(({ method, path }) => `${method} ${path.replace(':id', '{id}')}`);
+
+  test('has each route in its table', () => {
+    const routes = new Set(routesOf({}).filter((route) => !route.startsWith('GET /docs/')));
+    expect(routes.size).toBe(8);
+    for (const route of routes) expect(http).toMatch(new RegExp(`^\\| .*\`${RegExp.escape(route)}\``, 'm'));
+  });
+
+  test('has each route of an operator in its table', () => {
+    const operator = { tokens: ['00'] } as unknown as NonNullable<ProducerDeps['operator']>;
+    const routes = new Set(routesOf({ operator }).filter((route) => / \/operator/.test(route)));
+    expect(routes.size).toBe(4);
+    for (const route of routes) expect(http).toContain(`| \`${route}\` |`);
+  });
+
+  test('explains each status of an error that the OpenAPI document names', async () => {
+    const operator = { tokens: ['00'] } as unknown as NonNullable<ProducerDeps['operator']>;
+    const deps = { operator, isDraining: () => false, log: { isLevelEnabled: () => false } };
+    const answer = await createApp(deps as unknown as ProducerDeps).request('/openapi.json');
+    const { paths } = (await answer.json()) as { paths: Record<string, Record<string, { responses: object }>> };
+    const operations = Object.values(paths).flatMap((path) => Object.values(path));
+    const errors = new Set(
+      operations.flatMap(({ responses }) => Object.keys(responses)).filter((code) => code >= '400'),
+    );
+    expect(errors.size).toBeGreaterThan(8);
+    for (const status of errors) expect(http).toMatch(new RegExp(`^\\| [^|]*\\b${status}\\b`, 'm'));
+  });
+});
+
+describe('docs/design.md', () => {
+  const design = textOf('docs/design.md');
+
+  test('prints the claim and the fill as they are in the code', () => {
+    const blocks = codeBlocks(design).filter(({ language }) => language === 'sql');
+    expect(blocks.length).toBeGreaterThanOrEqual(3);
+    const sources = ['init.sql', 'events/claim.ts', 'events/settle.ts'].map((file) => textOf(`database/${file}`));
+    // In the code the values are template holes; the document shows them as :names.
+    const shape = (text: string) => plain(text).replaceAll(/\$\{[^}]*\}|:\w+/g, '?');
+    for (const { code } of blocks) expect(shape(sources.join('\n'))).toContain(shape(code));
+  });
+
+  test('draws the life cycle with functions that exist', () => {
+    const sources = globSync('database/events/*.ts').map(textOf).join('\n');
+    const names = [...design.matchAll(/-->.*: (\w+Events)\b/g)].map(([, name]) => name!);
+    expect(new Set(names).size).toBeGreaterThanOrEqual(6);
+    expect(names.filter((name) => !sources.includes(`function ${name}(`))).toEqual([]);
+  });
+
+  test('names each folder of the product in the table of files', () => {
+    const folders = globSync('{process,database,handlers,producer,consumer,cli,word-service,start}/**/*.ts').map(
+      dirname,
+    );
+    expect([...new Set(folders)].filter((folder) => !design.includes(`\`${folder}/`))).toEqual([]);
+  });
+});
+
+test('docs/guarantees.md has a row for each row of the fault suite', () => {
+  const names = [...textOf('docs/guarantees.md').matchAll(/^\| (F\d+)\*? \|/gm)].map(([, name]) => name!);
+  expect(names.toSorted()).toEqual(faultRows.map(({ id }) => id).toSorted());
+});
+
+test.each(DOCUMENTS)('%s has no link that leads nowhere', (document) => {
+  for (const target of links(textOf(document))) {
+    if (/^https?:/.test(target)) continue;
+    const [path, anchor] = target.split('#');
+    const file = path ? normalize(join(dirname(document), path)) : document;
+    expect({ target, exists: existsSync(file) }).toEqual({ target, exists: true });
+    if (anchor === undefined) continue;
+    expect(headings(textOf(file)).map(({ text }) => anchorOf(text))).toContain(anchor);
+  }
+});
+
+test.each(DOCUMENTS.filter((document) => !document.startsWith('README')))(
+  '%s says first whom it is for',
+  (document) => {
+    expect(textOf(document)).toMatch(/^# .+\n\nFor everyone who /);
+  },
+);
+
+test('README.md leads to each document', () => {
+  const others = DOCUMENTS.filter((document) => document.startsWith('docs/') || document === 'SECURITY.md');
+  expect(others.filter((document) => !links(textOf('README.md')).includes(document))).toEqual([]);
+});
+
+// Made at run time.
+const NOT_HERE = /^(\.data|secrets|site)\/|^results\/SERVER/;
+const FILE = /^[\w.-]+(\/[\w.-]+)*(\/|\.(ts|sql|conf|md|yaml|json|sh|svg|lua|txt))$/;
+
+test.each(DOCUMENTS)('%s names files that exist', (document) => {
+  const names = inlineCode(textOf(document)).filter((name) => FILE.test(name) && !NOT_HERE.test(name));
+  // A document in a folder may name what is beside it; and `config.ts` stands for all files of that name.
+  const exists = (name: string) =>
+    existsSync(name) || existsSync(join(dirname(document), name)) || /^(main|config)\.ts$/.test(name);
+  expect(names.filter((name) => !exists(name))).toEqual([]);
+});
+
+test.each(DOCUMENTS)('%s names npm commands and settings that exist', (document) => {
+  const text = textOf(document);
+  const commands = [...shellCommands(text), ...inlineCode(text)].join('\n');
+  const asked = [...commands.matchAll(/\bnpm (run ([\w:-]+)|start|test)/g)].map(([, name, script]) => script ?? name!);
+  expect(asked.filter((name) => !(name in scripts))).toEqual([]);
+
+  const settings = inlineCode(text).filter((name) => /^[A-Z]+(_[A-Z]+)+$/.test(name));
+  expect(settings.filter((name) => !(name.replace(/_FILE$/, '') in allSettings))).toEqual([]);
+});
+
+const naming = DOCUMENTS.filter((file) => /\.test\.ts`:\s“/.test(textOf(file)));
+
+test.each(naming)('%s names tests that exist', (document) => {
+  const named = [...textOf(document).matchAll(/`((?:[\w-]+\/)+[\w.-]+\.test\.ts)`:\s+“([^”]+)”/g)];
   expect(named.length).toBeGreaterThanOrEqual(5);
-  const plain = (text: string) => text.replaceAll(/\s+/g, ' ');
   for (const [, file, title] of named) {
-    expect({ file, title, has: readFileSync(file!, 'utf8').includes(plain(title!)) }).toEqual({
-      file,
-      title,
-      has: true,
-    });
+    const has = textOf(file!).includes(plain(title!));
+    expect({ file, title, has }).toEqual({ file, title, has: true });
   }
 });
 
 test('.env.example has each setting with its default, and nothing else', () => {
-  const lines = [...example.matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!] as const);
-  expect(lines.map(([name]) => name).toSorted()).toEqual(Object.keys(allSettings).toSorted());
-  for (const [name, value] of lines) {
-    const { fallback } = metaOf(allSettings[name]!);
+  const lines = [...textOf('.env.example').matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)];
+  expect(lines.map(([, name]) => name!).toSorted()).toEqual(Object.keys(allSettings).toSorted());
+  for (const [, name, value] of lines) {
+    const { fallback } = metaOf(allSettings[name!]!);
     expect({ name, value }).toEqual({ name, value: name === 'CONSUMER_NAME' ? '' : fallback });
   }
 });

@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { compileFunction } from 'node:vm';
+import { describe, expect, test } from 'vitest';
+import { drawPeersChart, type PeerFigure, type PeerFigures } from '../bench/charts/peers.ts';
+import { format } from '../bench/peers/format.ts';
+import type { BatchHandler } from '../handlers/handler.ts';
+import { codeBlocks, headings, links, tables } from './markdown.ts';
+import { fillAll, startTestApp } from './producer-app.ts';
+import { useTestDatabase } from './test-database.ts';
+
+/** README.md is the door; README.pt-BR.md is the same door in another language. */
+
+const textOf = (file: string) => readFileSync(file, 'utf8');
+const readme = textOf('README.md');
+const portuguese = textOf('README.pt-BR.md');
+const { db } = await useTestDatabase();
+
+test.each(['README.md', 'README.pt-BR.md'])('%s is short enough to be a door', (document) => {
+  expect(textOf(document).split('\n').length).toBeLessThanOrEqual(170);
+});
+
+describe('the code of README.md runs:', () => {
+  const [caller, handler] = codeBlocks(readme)
+    .filter(({ language }) => language === 'ts')
+    .map(({ code }) => stripTypeScriptTypes(code).replaceAll(/^export /gm, ''));
+
+  test('a caller creates an event and gets its value', async () => {
+    const { app } = startTestApp(db);
+    const call = compileFunction(`return (async () => { ${caller}; return event; })()`, ['fetch']);
+    const called = call((url: string, init: RequestInit) => app.request(url, init)) as Promise<unknown>;
+    await expect
+      .poll(async () => {
+        await fillAll(db, 'palavra');
+        return db.selectFrom('Events').select('valor').execute();
+      })
+      .toEqual([{ valor: 'palavra' }]);
+    expect(await called).toEqual({ id: 1, valor: 'palavra', status: 'filled' });
+  });
+
+  test('a handler gives an outcome for each event', async () => {
+    const createHandler = compileFunction(`${handler}; return createWordHandler;`)() as (_: object) => BatchHandler;
+    const claims = [9, 10].map((id) => ({ id, attempt: 1 }));
+    const outcomes = await createHandler({})(claims, new AbortController().signal);
+    expect(outcomes).toEqual([{ valor: expect.any(String) }, { failure: expect.any(String) }]);
+  });
+});
+
+describe('beside other queues', () => {
+  interface Row extends PeerFigure {
+    version: string;
+    server: string;
+    lowest: number;
+    highest: number;
+  }
+  const figures = JSON.parse(textOf('bench/results/peers.json')) as Omit<PeerFigures, 'rows'> & {
+    rows: Row[];
+    recovery: { worst: string }[];
+  };
+  const rowsOf = (metric: string) => figures.rows.filter((row) => row.metric === metric);
+
+  test.each([
+    ['server', figures.rows.filter(({ metric }) => metric === 'add').map(({ server }) => server)],
+    ['single adds', rowsOf('add').map(({ median }) => format(median))],
+    ['bulk adds', rowsOf('bulk').map(({ median }) => format(median))],
+    ['no-op jobs', rowsOf('drain').map(({ median }) => format(median))],
+    ['ms from add', rowsOf('latency p50').flatMap(({ peer, median }) => (/polling/.test(peer) ? [] : format(median)))],
+    ['until a killed', figures.recovery.map(({ worst }) => worst.replace(/ \(.*/, ''))],
+  ])('the row “%s” of README.md has the figures that were measured', (name, measured) => {
+    const [row] = tables(readme).flatMap((table) => table.filter(([first]) => first!.startsWith(name)));
+    expect(row!.slice(1).map((cell) => cell.replaceAll('*', ''))).toEqual(measured);
+  });
+
+  test('docs/performance.md has them with their spread', () => {
+    const performance = textOf('docs/performance.md').replaceAll('*', '');
+    for (const { metric, peer, version, median, lowest, highest } of figures.rows) {
+      expect(performance).toContain(peer.startsWith('ours') ? 'this queue' : `${peer} ${version}`);
+      const isLatency = metric.startsWith('latency');
+      const spread = isLatency ? format(median) : `${format(median)} (${format(lowest)}–${format(highest)})`;
+      expect(performance).toContain(spread);
+    }
+  });
+
+  test('the chart shows them', () => {
+    // echarts numbers its classes from one chart of a process to the next.
+    const plain = (svg: string) => svg.replaceAll(/zr\d+-(\w+)-\d+/g, '$1').replaceAll(/<style[\s\S]*?<\/style>/g, '');
+    expect(plain(textOf('bench/results/peers.svg'))).toBe(plain(`${drawPeersChart(figures)}\n`));
+  });
+});
+
+describe('README.pt-BR.md keeps step with README.md:', () => {
+  const withoutComments = ({ language, code }: { language: string; code: string }) =>
+    // In a picture the labels are translated, the boxes and arrows are not.
+    language === 'mermaid'
+      ? code.replaceAll(/\|[^|]*\||\[+\(?[^\])]*\)?\]+|\(\[[^\]]*\]\)/g, '')
+      : code.replaceAll(/ +(#|\/\/) .*$/gm, '');
+
+  test.each<[string, (markdown: string) => unknown]>([
+    ['headings', (markdown) => headings(markdown).map(({ level }) => level)],
+    ['commands and code', (markdown) => codeBlocks(markdown).map(withoutComments)],
+    ['links and pictures', (markdown) => links(markdown).filter((target) => !target.startsWith('README'))],
+    ['tables', (markdown) => tables(markdown).map((table) => table.map((row) => row.length))],
+    [
+      'figures',
+      (markdown) =>
+        tables(markdown)
+          .flat(2)
+          .map((cell) => cell.replaceAll(/\D/g, '')),
+    ],
+  ])('the same %s', (_, part) => {
+    expect(part(portuguese)).toEqual(part(readme));
+  });
+
+  test('each leads to the other', () => {
+    expect(links(readme)).toContain('README.pt-BR.md');
+    expect(links(portuguese)).toContain('README.md');
+  });
+});
