@@ -27,7 +27,7 @@ export async function runCommand(deps: CommandDeps, command: Exclude<Command, { 
 }
 
 async function dead({ db, json, write }: CommandDeps, limit: number, after: number): Promise<true> {
-  const events = await listDead(db, limit, after);
+  const events = await listDead(db, { limit, after });
   for (const event of events) write(json ? JSON.stringify(event) : deadLine(event));
   if (json) return true;
   if (events.length === 0) write('no dead events');

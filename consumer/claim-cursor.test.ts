@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ClaimRange } from '../database/events/claim.ts';
 import { createClaimCursor } from './claim-cursor.ts';
 
 beforeEach(() => {
@@ -9,15 +8,18 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Claims that are told `at` as the next beginning, and take `tookMs`; answers the `since` of each. */
+/** Claims after which the next begins at `at`, and which take `tookMs`; answers the `since` of each. */
 function createClaims() {
   const cursor = createClaimCursor();
-  return (at: number, tookMs = 1): Promise<Date | undefined> =>
-    cursor(async ({ since, onNext }: ClaimRange) => {
+  return async (at: number, tookMs = 1): Promise<Date | undefined> => {
+    let since: Date | undefined;
+    await cursor(async (from) => {
+      since = from;
       await vi.advanceTimersByTimeAsync(tookMs);
-      onNext?.(new Date(at));
-      return since;
+      return { claims: [], nextSince: new Date(at) };
     });
+    return since;
+  };
 }
 
 test('the first claim looks at all, the following ones begin where the last one ended', async () => {
@@ -57,13 +59,19 @@ test('but is not put off for longer than ten seconds, for what took long may hav
 
 test('one that failed while it looked at all is not repeated at once', async () => {
   const cursor = createClaimCursor();
-  await cursor(({ onNext }) => Promise.resolve(onNext?.(new Date(5_000))));
-  await vi.advanceTimersByTimeAsync(1_000);
-  const fail = async ({ since }: ClaimRange) => {
-    expect(since).toBeUndefined();
+  const asked: (Date | undefined)[] = [];
+  const succeed = async (since: Date | undefined) => {
+    asked.push(since);
+    return { claims: [], nextSince: new Date(5_000) };
+  };
+  const fail = async (since: Date | undefined) => {
+    asked.push(since);
     await vi.advanceTimersByTimeAsync(10_000);
     throw new Error('no answer within 10000 ms');
   };
+  await cursor(succeed);
+  await vi.advanceTimersByTimeAsync(1_000);
   await expect(cursor(fail)).rejects.toThrow('no answer');
-  expect(await cursor(({ since }) => Promise.resolve(since))).toEqual(new Date(5_000));
+  await cursor(succeed);
+  expect(asked).toEqual([undefined, undefined, new Date(5_000)]);
 });

@@ -1,4 +1,4 @@
-import type { ClaimRange } from '../database/events/claim.ts';
+import type { ClaimResult } from '../database/events/claim.ts';
 
 const LOOK_AT_ALL_MS = 1_000;
 // Looking at all may take this share of the time, when it takes long …
@@ -6,7 +6,8 @@ const SHARE = 0.1;
 // … but is not put off for longer: it may have been an outage that took long.
 const LONGEST_MS = 10_000;
 
-export type ClaimCursor = <T>(claim: (range: ClaimRange) => Promise<T>) => Promise<T>;
+/** Makes a claim with the right `since`; undefined: look at all. */
+export type ClaimCursor = (claim: (since: Date | undefined) => Promise<ClaimResult>) => Promise<ClaimResult>;
 
 /**
  * Lets each claim begin where the last one ended, but for one a second, which looks at all that is due.
@@ -25,11 +26,10 @@ export function createClaimCursor(): ClaimCursor {
   return async (claim) => {
     const startedAt = performance.now();
     const looksAtAll = startedAt >= lookAtAllAt;
-    const onNext = (next: Date) => {
-      since = next;
-    };
     try {
-      return await claim({ since: looksAtAll ? undefined : since, onNext });
+      const result = await claim(looksAtAll ? undefined : since);
+      since = result.nextSince;
+      return result;
     } finally {
       // Also after one that failed: perhaps it took too long.
       const endedAt = performance.now();

@@ -12,7 +12,7 @@ test('a claim is kept though one renewal fails, and that only at its time limit'
   const { db, connect } = database;
   const leaseMs = 3_000;
   await createEvents(db, [{}]);
-  const claims = await claimEvents(db, 'a/1', 1, leaseMs);
+  const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs });
   const dueAt = async () => (await db.selectFrom('Events').select('due_at').executeTakeFirstOrThrow()).due_at!;
   const claimedUntil = await dueAt();
   // The pool has one connection: what this transaction locks stays locked from one statement to the next.

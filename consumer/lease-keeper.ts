@@ -33,7 +33,8 @@ export async function keepLease(
 async function renewalRound(deps: LeaseDeps, claimedBy: string, claims: readonly Claim[]): Promise<number | undefined> {
   const startedAt = performance.now();
   try {
-    if ((await renewEvents(deps.db, claimedBy, claims, deps.leaseMs)) === 0) return undefined;
+    const { renewed } = await renewEvents(deps.db, { claimedBy, claims, leaseMs: deps.leaseMs });
+    if (renewed === 0) return undefined;
   } catch (error) {
     deps.report.trouble(`the lease of ${claims.length} events could not be renewed`, error);
   }

@@ -23,9 +23,10 @@ function createDeps(handleBatch: BatchHandler) {
 }
 
 let claimsMade = 0;
-async function claimBatch(most: number) {
+async function claimBatch(limit: number) {
   const claimedBy = `a/${++claimsMade}`;
-  return { claimedBy, claims: await claimEvents(db, claimedBy, most, LEASE_MS), claimedAt: performance.now() };
+  const { claims } = await claimEvents(db, { claimedBy, limit, leaseMs: LEASE_MS });
+  return { claimedBy, claims, claimedAt: performance.now() };
 }
 
 async function claimNew(events: number) {
@@ -104,7 +105,9 @@ describe('a claim that is lost while its value is made', () => {
     const batch = await claimNew(2);
     const deps = createDeps(async () => {
       await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 SECOND WHERE id = 1`.execute(db);
-      expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([{ id: 1, attempt: 2 }]);
+      expect((await claimEvents(db, { claimedBy: 'b/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([
+        { id: 1, attempt: 2 },
+      ]);
       return [{ valor: 'tarde' }, { valor: 'cedo' }];
     });
     await runBatch(deps, batch, NEVER);
@@ -126,7 +129,7 @@ describe('a claim that is lost while its value is made', () => {
   ])('is not touched by %s', async (_, outcomes) => {
     const batch = await claimNew(1);
     await letTimePass();
-    await claimEvents(db, 'b/1', 1, LEASE_MS);
+    await claimEvents(db, { claimedBy: 'b/1', limit: 1, leaseMs: LEASE_MS });
     const before = await row(1);
     await runBatch(
       createDeps(async () => outcomes()),
@@ -219,7 +222,7 @@ describe('the lease', () => {
     const { first } = (await sql<{ first: Date }>`SELECT NOW(3) + INTERVAL 1500000 MICROSECOND AS first`.execute(db))
       .rows[0]!;
     await expect.poll(async () => (await row(1)).due_at! > first && (await row(2)).due_at! > first).toBe(true);
-    expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([]);
+    expect((await claimEvents(db, { claimedBy: 'b/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([]);
     made.resolve([{ valor: 'longe' }, { valor: 'tarde' }]);
     expect(await worked).toBe(2);
     expect(await row(1)).toMatchObject({ valor: 'longe', attempts: 1 });
@@ -229,7 +232,7 @@ describe('the lease', () => {
   test('is not renewed for a claim that was taken over', async () => {
     const batch = await claimNew(1);
     await letTimePass();
-    await claimEvents(db, 'b/2', 10, LEASE_MS);
+    await claimEvents(db, { claimedBy: 'b/2', limit: 10, leaseMs: LEASE_MS });
     const theirs = (await row(1)).due_at;
     const made = Promise.withResolvers<Outcome[]>();
     const worked = runBatch({ ...createDeps(() => made.promise), leaseMs: 3 }, batch, NEVER);

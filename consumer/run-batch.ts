@@ -66,7 +66,7 @@ async function settle(deps: BatchDeps, batch: Batch, outcomes: readonly Outcome[
 
 async function fill({ db, report }: BatchDeps, { claimedBy, claimedAt }: Batch, fills: Fill[]): Promise<void> {
   try {
-    const filled = await fillEvents(db, claimedBy, fills);
+    const { filled } = await fillEvents(db, { claimedBy, fills });
     const done = filled.size === fills.length ? fills : fills.filter(({ id }) => filled.has(id));
     report.filled(done, fills.length - done.length, Math.round(performance.now() - claimedAt));
   } catch (error) {
@@ -76,8 +76,8 @@ async function fill({ db, report }: BatchDeps, { claimedBy, claimedAt }: Batch, 
 
 async function fail({ db, retry, report }: BatchDeps, { claimedBy }: Batch, failures: Failure[]): Promise<void> {
   try {
-    const held = await failEvents(db, claimedBy, failures, retry);
-    report.failed(failures, failures.length - held);
+    const { failed } = await failEvents(db, { claimedBy, failures, retry });
+    report.failed(failures, failures.length - failed);
   } catch (error) {
     report.trouble(`${failures.length} events that failed are left to their lease`, error);
   }
@@ -98,7 +98,8 @@ async function release(
   why: string,
 ): Promise<void> {
   try {
-    report.released(await releaseEvents(db, claimedBy, claims), why);
+    const { released } = await releaseEvents(db, { claimedBy, claims });
+    report.released(released, why);
   } catch (error) {
     report.trouble(`${claims.length} events could not be given back and are left to their lease`, error);
   }

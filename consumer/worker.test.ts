@@ -71,7 +71,7 @@ describe('a worker', () => {
     await createEvents(db, some(1));
     for (const once of [false, true]) {
       const { deps, state } = createWorker(named, { once });
-      state.cursor = (claim) => claim({ since: new Date('2037-01-01') });
+      state.cursor = (claim) => claim(new Date('2037-01-01'));
       await workRound(deps, state, NEVER, NEVER);
       await Promise.all(state.running);
       expect(await filled()).toBe(once ? 1 : 0);
@@ -240,7 +240,7 @@ test('a claim that is lost while its value is made changes nothing, and the work
   const { deps, state, report } = createWorker(handleBatch);
   await workRound(deps, state, NEVER, NEVER);
   await letTimePass();
-  await claimEvents(db, 'b/1', 1, 30_000);
+  await claimEvents(db, { claimedBy: 'b/1', limit: 1, leaseMs: 30_000 });
   const before = await row(1);
   calls[0]!.answer([{ valor: 'tarde' }]);
   await Promise.all(state.running);

@@ -102,10 +102,9 @@ async function claimBatch(deps: WorkerDeps, state: WorkerState, most: number): P
   const { db, consumer, leaseMs, once } = deps;
   const claimedBy = `${consumer}/${++state.claimsMade}`;
   const claimedAt = performance.now();
+  const claim = (since: Date | undefined) => claimEvents(db, { claimedBy, limit: most, leaseMs, since });
   // With `once`, finding nothing must mean that nothing is due.
-  const claims = once
-    ? await claimEvents(db, claimedBy, most, leaseMs)
-    : await state.cursor((range) => claimEvents(db, claimedBy, most, leaseMs, range));
+  const { claims } = once ? await claim(undefined) : await state.cursor(claim);
   return { claimedBy, claims, claimedAt };
 }
 

@@ -35,7 +35,7 @@ describe('each account can do its work', () => {
     expect(await reviveEvents(producer, [1, 2])).toEqual(new Set([2]));
     const once = await createEventsOnce(producer, [{ key: 'order-17', events: [{}] }]);
     expect(once.get('order-17')).toEqual({ firstId: 4, howMany: 1 });
-    expect(await forgetKeys(producer, 60_000, 10)).toBe(0);
+    expect(await forgetKeys(producer, { olderThanMs: 60_000, limit: 10 })).toBe(0);
   });
 
   test('a consumer claims, renews, fills, gives back, fails and reads what became of a lost claim', async () => {
@@ -45,16 +45,26 @@ describe('each account can do its work', () => {
       new AbortController().signal,
     );
     await createEvents(db, [{}, {}, {}, {}]);
-    const [first, second, third, fourth] = await claimEvents(consumer, 'a/1', 4, LEASE_MS);
-    expect(await renewEvents(consumer, 'a/1', [first!], LEASE_MS)).toBe(1);
-    expect(await fillEvents(consumer, 'a/1', [{ ...first!, valor: 'rio' }])).toEqual(new Set([1]));
-    expect(await releaseEvents(consumer, 'a/1', [second!])).toBe(1);
+    const [first, second, third, fourth] = (
+      await claimEvents(consumer, { claimedBy: 'a/1', limit: 4, leaseMs: LEASE_MS })
+    ).claims;
+    expect(await renewEvents(consumer, { claimedBy: 'a/1', claims: [first!], leaseMs: LEASE_MS })).toEqual({
+      renewed: 1,
+    });
+    expect((await fillEvents(consumer, { claimedBy: 'a/1', fills: [{ ...first!, valor: 'rio' }] })).filled).toEqual(
+      new Set([1]),
+    );
+    expect(await releaseEvents(consumer, { claimedBy: 'a/1', claims: [second!] })).toMatchObject({ released: 1 });
     const retry = { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
-    expect(await failEvents(consumer, 'a/1', [{ ...third!, reason: 'x' }], retry)).toBe(1);
+    expect(await failEvents(consumer, { claimedBy: 'a/1', failures: [{ ...third!, reason: 'x' }], retry })).toEqual({
+      failed: 1,
+    });
     expect(await findEvent(consumer, 3)).toMatchObject({ status: 'dead' });
     await sql`SELECT id FROM Events FOR UPDATE SKIP LOCKED`.execute(consumer);
     await letTimePass();
-    expect(await fillEvents(consumer, 'a/1', [{ ...fourth!, valor: 'tarde' }])).toEqual(new Set());
+    expect((await fillEvents(consumer, { claimedBy: 'a/1', fills: [{ ...fourth!, valor: 'tarde' }] })).filled).toEqual(
+      new Set(),
+    );
     expect(await countEvents(consumer)).toBe(4);
   });
 });
@@ -150,7 +160,8 @@ test('both accounts go on working while the schema is loaded again', async () =>
       for (; !stop.signal.aborted; created++) await createEvents(producer, [{}]);
     })(),
     (async () => {
-      for (; !stop.signal.aborted; claimed++) await claimEvents(consumer, `a/${claimed}`, 1, LEASE_MS);
+      for (; !stop.signal.aborted; claimed++)
+        await claimEvents(consumer, { claimedBy: `a/${claimed}`, limit: 1, leaseMs: LEASE_MS });
     })(),
   ]);
   for (let time = 0; time < 3; time++) {

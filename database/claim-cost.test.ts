@@ -18,13 +18,13 @@ test('a claim reads about as many rows as it takes, however many are filled or w
     db,
     Array.from({ length: 300 }, () => ({})),
   );
-  const most = 20;
+  const limit = 20;
 
   await sql`FLUSH STATUS`.execute(db);
-  expect(await claimEvents(db, 'a/1', most, 30_000)).toHaveLength(most);
+  expect((await claimEvents(db, { claimedBy: 'a/1', limit, leaseMs: 30_000 })).claims).toHaveLength(limit);
   const { rows } = await sql<{ Variable_name: string; Value: string }>`
     SHOW SESSION STATUS LIKE 'Handler_read_next'`.execute(db);
-  expect(Number(rows[0]?.Value)).toBeLessThanOrEqual(2 * most);
+  expect(Number(rows[0]?.Value)).toBeLessThanOrEqual(2 * limit);
 });
 
 test('a list of the dead reads about as many rows as it shows, however many are filled, open or dead', async () => {
@@ -35,11 +35,13 @@ test('a list of the dead reads about as many rows as it shows, however many are 
   await sql`UPDATE Events SET valor = 'sim'`.execute(db);
   await createEvents(db, some(2_000));
   await sql`UPDATE Events SET due_at = NULL WHERE id > 11000`.execute(db);
-  const most = 20;
+  const limit = 20;
 
   await sql`FLUSH STATUS`.execute(db);
-  expect((await listDead(db, most, 11_500)).map(({ id }) => id)).toEqual(some(most).map((_, n) => 11_501 + n));
+  expect((await listDead(db, { limit, after: 11_500 })).map(({ id }) => id)).toEqual(
+    some(limit).map((_, n) => 11_501 + n),
+  );
   const { rows } = await sql<{ Value: string }>`
     SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_next', 'Handler_read_rnd_next')`.execute(db);
-  expect(rows.reduce((sum, row) => sum + Number(row.Value), 0)).toBeLessThanOrEqual(2 * most);
+  expect(rows.reduce((sum, row) => sum + Number(row.Value), 0)).toBeLessThanOrEqual(2 * limit);
 });

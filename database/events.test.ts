@@ -58,7 +58,7 @@ describe('created -> pending', () => {
 describe('pending -> processing', () => {
   test('a claim takes the oldest due events, holds them for the lease, and numbers the attempt', async () => {
     await createEvents(db, [{}, {}, {}]);
-    const claims = await claimEvents(db, 'a/1', 2, LEASE_MS);
+    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 2, leaseMs: LEASE_MS });
     expect(claims).toEqual([
       { id: 1, attempt: 1 },
       { id: 2, attempt: 1 },
@@ -71,16 +71,18 @@ describe('pending -> processing', () => {
 
   test('what is held is not claimed again before its lease is over', async () => {
     await createEvents(db, [{}]);
-    await claimEvents(db, 'a/1', 10, LEASE_MS);
-    expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([]);
+    await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS });
+    expect((await claimEvents(db, { claimedBy: 'b/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([]);
   });
 
   test('an event whose lease is over is pending again and is claimed by the same query', async () => {
     await createEvents(db, [{}]);
-    await claimEvents(db, 'a/1', 10, LEASE_MS);
+    await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS });
     await letTimePass();
     expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
-    expect(await claimEvents(db, 'b/1', 10, LEASE_MS)).toEqual([{ id: 1, attempt: 2 }]);
+    expect((await claimEvents(db, { claimedBy: 'b/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([
+      { id: 1, attempt: 2 },
+    ]);
   });
 
   test('a claim looks at what has been due since then, and tells from when on the next need look', async () => {
@@ -92,8 +94,9 @@ describe('pending -> processing', () => {
     await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL (5 - id) HOUR WHERE id <= 3`.execute(db);
     const [first, second, third] = await Promise.all([1, 2, 3].map(hoursAgo));
     const told: Date[] = [];
-    const claim = async (most: number, since?: Date) => {
-      const claims = await claimEvents(db, 'a/1', most, LEASE_MS, { since, onNext: (next) => void told.push(next) });
+    const claim = async (limit: number, since?: Date) => {
+      const { claims, nextSince } = await claimEvents(db, { claimedBy: 'a/1', limit, leaseMs: LEASE_MS, since });
+      told.push(nextSince);
       return claims.map(({ id }) => id);
     };
 
@@ -104,33 +107,28 @@ describe('pending -> processing', () => {
   });
 
   test('the last second is always looked at, for an event may be committed after it fell due', async () => {
-    const ages: number[] = [];
-    const onNext = async (next: Date) => {
-      const { rows } = await sql<{ age: number }>`SELECT TIMESTAMPDIFF(MICROSECOND, ${next}, NOW(3)) AS age`.execute(
-        db,
-      );
-      ages.push(rows[0]!.age / 1_000);
-    };
-    const nothing = Promise.withResolvers<Date>();
-    await claimEvents(db, 'a/1', 10, LEASE_MS, { onNext: nothing.resolve });
-    await onNext(await nothing.promise);
-    await createEvents(db, [{}]);
-    const one = Promise.withResolvers<Date>();
-    expect(await claimEvents(db, 'a/2', 10, LEASE_MS, { onNext: one.resolve })).toHaveLength(1);
-    await onNext(await one.promise);
-    for (const age of ages) expect(age).toBeGreaterThanOrEqual(1_000);
+    for (const claimed of [0, 1]) {
+      if (claimed > 0) await createEvents(db, [{}]);
+      const { claims, nextSince } = await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS });
+      expect(claims).toHaveLength(claimed);
+      const { rows } = await sql<{ us: number }>`
+        SELECT TIMESTAMPDIFF(MICROSECOND, ${nextSince}, NOW(3)) AS us`.execute(db);
+      expect(rows[0]!.us).toBeGreaterThanOrEqual(1_000_000);
+    }
   });
 
   test('nothing due is an empty list', async () => {
-    expect(await claimEvents(db, 'a/1', 10, LEASE_MS)).toEqual([]);
+    expect((await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([]);
   });
 });
 
 describe('processing -> filled', () => {
   test('a fill writes the word and when, and the row leaves the range of the claim', async () => {
     await createEvents(db, [{}]);
-    await claimEvents(db, 'a/1', 1, LEASE_MS);
-    expect(await fillEvents(db, 'a/1', [{ id: 1, attempt: 1, valor: 'coração' }])).toEqual(new Set([1]));
+    await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+    expect(
+      (await fillEvents(db, { claimedBy: 'a/1', fills: [{ id: 1, attempt: 1, valor: 'coração' }] })).filled,
+    ).toEqual(new Set([1]));
     expect(await row(1)).toMatchObject({ valor: 'coração', processing: 0, claimed_by: 'a/1', open: null });
     expect((await row(1)).filled_at).toBeInstanceOf(Date);
     expect(await findEvent(db, 1)).toEqual({ id: 1, valor: 'coração', status: 'filled' });
@@ -142,18 +140,18 @@ describe('processing -> filled', () => {
       db,
       words.map(() => ({})),
     );
-    const claims = await claimEvents(db, 'a/1', words.length, LEASE_MS);
+    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: words.length, leaseMs: LEASE_MS });
     const fills = claims.map((claim, index) => ({ ...claim, valor: words[index]! }));
-    expect((await fillEvents(db, 'a/1', fills)).size).toBe(words.length);
+    expect((await fillEvents(db, { claimedBy: 'a/1', fills })).filled.size).toBe(words.length);
     expect((await findSettledEvents(db, [1, 2, 3, 4, 5, 6, 7, 8])).map(({ valor }) => valor)).toEqual(words);
   });
 
   test('the same fill sent again changes nothing and still counts as done', async () => {
     await createEvents(db, [{}]);
-    await claimEvents(db, 'a/1', 1, LEASE_MS);
+    await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
     const fills = [{ id: 1, attempt: 1, valor: 'pão' }];
-    await fillEvents(db, 'a/1', fills);
-    expect(await fillEvents(db, 'a/1', fills)).toEqual(new Set([1]));
+    await fillEvents(db, { claimedBy: 'a/1', fills });
+    expect((await fillEvents(db, { claimedBy: 'a/1', fills })).filled).toEqual(new Set([1]));
   });
 
   test.each([
@@ -162,29 +160,27 @@ describe('processing -> filled', () => {
     ['of an event that does not exist', 'a/1', { id: 99, attempt: 1 }],
   ])('a fill %s changes nothing', async (_, claimedBy, claim) => {
     await createEvents(db, [{}]);
-    await claimEvents(db, 'a/1', 1, LEASE_MS);
-    expect(await fillEvents(db, claimedBy, [{ ...claim, valor: 'não' }])).toEqual(new Set());
+    await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+    expect((await fillEvents(db, { claimedBy, fills: [{ ...claim, valor: 'não' }] })).filled).toEqual(new Set());
     expect(await findEvent(db, 1)).toMatchObject({ valor: null, status: 'processing' });
   });
 
   test('a fill whose lease is over changes nothing, even if nobody else has claimed the event', async () => {
     await createEvents(db, [{}]);
-    await claimEvents(db, 'a/1', 1, LEASE_MS);
+    await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
     await letTimePass();
-    expect(await fillEvents(db, 'a/1', [{ id: 1, attempt: 1, valor: 'tarde' }])).toEqual(new Set());
+    expect((await fillEvents(db, { claimedBy: 'a/1', fills: [{ id: 1, attempt: 1, valor: 'tarde' }] })).filled).toEqual(
+      new Set(),
+    );
   });
 
   test('of a batch, only the claims that still hold are filled', async () => {
     await createEvents(db, [{}, {}]);
-    const claims = await claimEvents(db, 'a/1', 2, LEASE_MS);
+    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 2, leaseMs: LEASE_MS });
     await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 SECOND WHERE id = 1`.execute(db);
-    await claimEvents(db, 'b/1', 1, LEASE_MS);
-    const filled = await fillEvents(
-      db,
-      'a/1',
-      claims.map((claim) => ({ ...claim, valor: 'sol' })),
-    );
-    expect(filled).toEqual(new Set([2]));
+    await claimEvents(db, { claimedBy: 'b/1', limit: 1, leaseMs: LEASE_MS });
+    const fills = claims.map((claim) => ({ ...claim, valor: 'sol' }));
+    expect((await fillEvents(db, { claimedBy: 'a/1', fills })).filled).toEqual(new Set([2]));
     expect(await findEvent(db, 1)).toMatchObject({ valor: null });
   });
 });
@@ -192,16 +188,18 @@ describe('processing -> filled', () => {
 describe('processing -> pending', () => {
   test('an event that is given back is due at once and its attempt does not count', async () => {
     await createEvents(db, [{}]);
-    const claims = await claimEvents(db, 'a/1', 1, LEASE_MS);
-    expect(await releaseEvents(db, 'a/1', claims)).toBe(1);
+    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+    expect(await releaseEvents(db, { claimedBy: 'a/1', claims })).toMatchObject({ released: 1 });
     expect(await row(1)).toMatchObject({ processing: 0, claimed_by: null, attempts: 0 });
-    expect(await claimEvents(db, 'b/1', 1, LEASE_MS)).toEqual([{ id: 1, attempt: 1 }]);
+    expect((await claimEvents(db, { claimedBy: 'b/1', limit: 1, leaseMs: LEASE_MS })).claims).toEqual([
+      { id: 1, attempt: 1 },
+    ]);
   });
 
   test('only the holder can give an event back', async () => {
     await createEvents(db, [{}]);
-    const claims = await claimEvents(db, 'a/1', 1, LEASE_MS);
-    expect(await releaseEvents(db, 'b/1', claims)).toBe(0);
+    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+    expect(await releaseEvents(db, { claimedBy: 'b/1', claims })).toMatchObject({ released: 0 });
     expect(await findEvent(db, 1)).toMatchObject({ status: 'processing' });
   });
 
@@ -210,13 +208,9 @@ describe('processing -> pending', () => {
     const patient = { ...RETRY, maxAttempts: 10 };
     const waits: number[] = [];
     for (let attempt = 1; attempt <= 4; attempt++) {
-      const claims = await claimEvents(db, 'a/1', 1, LEASE_MS);
-      await failEvents(
-        db,
-        'a/1',
-        claims.map((claim) => ({ ...claim, reason: 'sem palavra' })),
-        patient,
-      );
+      const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+      const failures = claims.map((claim) => ({ ...claim, reason: 'sem palavra' }));
+      await failEvents(db, { claimedBy: 'a/1', failures, retry: patient });
       waits.push(Math.round(await dueIn(1)));
       expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
       await letTimePass();
@@ -228,8 +222,14 @@ describe('processing -> pending', () => {
   test('the wait stays at its limit however many attempts there were', async () => {
     await createEvents(db, [{}]);
     await sql`UPDATE Events SET attempts = 1999`.execute(db);
-    const [claim] = await claimEvents(db, 'a/1', 1, LEASE_MS);
-    expect(await failEvents(db, 'a/1', [{ ...claim!, reason: 'x' }], { ...RETRY, maxAttempts: 5_000 })).toBe(1);
+    const [claim] = (await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS })).claims;
+    expect(
+      await failEvents(db, {
+        claimedBy: 'a/1',
+        failures: [{ ...claim!, reason: 'x' }],
+        retry: { ...RETRY, maxAttempts: 5_000 },
+      }),
+    ).toMatchObject({ failed: 1 });
     expect(Math.round(await dueIn(1))).toBe(60);
   });
 });
@@ -246,8 +246,8 @@ describe('processing -> dead -> pending', () => {
     await createEvents(db, [{}]);
     for (let attempt = 1; attempt <= RETRY.maxAttempts; attempt++) {
       await letTimePass();
-      await claimEvents(db, 'a/1', 1, LEASE_MS);
-      await failEvents(db, 'a/1', [{ id: 1, attempt, reason: 'x'.repeat(300) }], RETRY);
+      await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+      await failEvents(db, { claimedBy: 'a/1', failures: [{ id: 1, attempt, reason: 'x'.repeat(300) }], retry: RETRY });
     }
   }
 
@@ -257,7 +257,7 @@ describe('processing -> dead -> pending', () => {
     expect(await findSettledEvents(db, [1])).toEqual([{ id: 1, valor: null, status: 'dead' }]);
     expect((await row(1)).last_error).toHaveLength(255);
     await letTimePass();
-    expect(await claimEvents(db, 'a/1', 1, LEASE_MS)).toEqual([]);
+    expect((await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS })).claims).toEqual([]);
   });
 
   test('a revived event has all its attempts before it again; others are not touched', async () => {
@@ -266,7 +266,7 @@ describe('processing -> dead -> pending', () => {
     expect(await reviveEvents(db, [1, 2, 99])).toEqual(new Set([1]));
     expect(await reviveEvents(db, [1, 2, 99])).toEqual(new Set());
     expect(await row(1)).toMatchObject({ attempts: 0, processing: 0 });
-    expect(await claimEvents(db, 'a/1', 10, LEASE_MS)).toHaveLength(2);
+    expect((await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS })).claims).toHaveLength(2);
   });
 });
 
@@ -282,20 +282,20 @@ describe('rules that bind clients in every language', () => {
 
   test('a claim without a lease gets one of 60 s, and ends every older claim', async () => {
     await createEvents(db, [{}]);
-    const claims = await claimEvents(db, 'a/1', 1, LEASE_MS);
+    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
     await sql`UPDATE Events SET processing = 0 WHERE id = 1`.execute(db);
     await sql`UPDATE Events SET processing = 1 WHERE id = 1`.execute(db);
     expect(Math.round(await dueIn(1))).toBe(60);
     expect(await row(1)).toMatchObject({ claimed_by: null, attempts: 2 });
     const late = claims.map((claim) => ({ ...claim, valor: 'tarde' }));
-    expect(await fillEvents(db, 'a/1', late)).toEqual(new Set());
+    expect((await fillEvents(db, { claimedBy: 'a/1', fills: late })).filled).toEqual(new Set());
   });
 
   test('an empty word counts as none', async () => {
     await createEvents(db, [{}]);
     await sql`UPDATE Events SET valor = '' WHERE id = 1`.execute(db);
     expect(await findEvent(db, 1)).toMatchObject({ valor: null, status: 'pending' });
-    expect(await claimEvents(db, 'a/1', 1, LEASE_MS)).toHaveLength(1);
+    expect((await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS })).claims).toHaveLength(1);
   });
 
   test('an id that JSON could not carry exactly is refused by the table', async () => {
@@ -305,8 +305,8 @@ describe('rules that bind clients in every language', () => {
 
 test('of many ids, only those that nobody works on any more are reported as settled', async () => {
   await createEvents(db, [{}, {}, {}]);
-  await claimEvents(db, 'a/1', 1, LEASE_MS);
-  await fillEvents(db, 'a/1', [{ id: 1, attempt: 1, valor: 'rio' }]);
+  await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+  await fillEvents(db, { claimedBy: 'a/1', fills: [{ id: 1, attempt: 1, valor: 'rio' }] });
   expect(await findSettledEvents(db, [1, 2, 3, 77])).toEqual([{ id: 1, valor: 'rio', status: 'filled' }]);
   expect(await findSettledEvents(db, [])).toEqual([]);
 });
@@ -317,7 +317,9 @@ test('a client that knows no leases cannot hold a dead event, and what it gives 
   await sql`UPDATE Events SET processing = 1`.execute(db);
   expect(await row(1)).toMatchObject({ processing: 0, due_at: null, open: null });
   await sql`UPDATE Events SET processing = 0`.execute(db);
-  expect(await claimEvents(db, 'a/1', 10, LEASE_MS)).toEqual([{ id: 2, attempt: 2 }]);
+  expect((await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([
+    { id: 2, attempt: 2 },
+  ]);
   await sql`UPDATE Events SET valor = 'vivo', processing = 0 WHERE id = 1`.execute(db);
   expect(await findEvent(db, 1)).toMatchObject({ status: 'filled' });
 });

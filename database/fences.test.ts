@@ -17,15 +17,18 @@ const row = () => db.selectFrom('Events').selectAll().where('id', '=', 1).execut
 
 /** What a holder does with its claim; resolves to how many events it changed. */
 const ARROWS: Record<string, (claimedBy: string, claim: Claim) => Promise<number>> = {
-  renewed: (claimedBy, claim) => renewEvents(db, claimedBy, [claim], LEASE_MS),
-  released: (claimedBy, claim) => releaseEvents(db, claimedBy, [claim]),
-  failed: (claimedBy, claim) => failEvents(db, claimedBy, [{ ...claim, reason: 'no word' }], RETRY),
-  filled: async (claimedBy, claim) => (await fillEvents(db, claimedBy, [{ ...claim, valor: 'tarde' }])).size,
+  renewed: async (claimedBy, claim) =>
+    (await renewEvents(db, { claimedBy, claims: [claim], leaseMs: LEASE_MS })).renewed,
+  released: async (claimedBy, claim) => (await releaseEvents(db, { claimedBy, claims: [claim] })).released,
+  failed: async (claimedBy, claim) =>
+    (await failEvents(db, { claimedBy, failures: [{ ...claim, reason: 'no word' }], retry: RETRY })).failed,
+  filled: async (claimedBy, claim) =>
+    (await fillEvents(db, { claimedBy, fills: [{ ...claim, valor: 'tarde' }] })).filled.size,
 };
 
 async function claimOne(): Promise<Claim> {
   await createEvents(db, [{}]);
-  const [claim] = await claimEvents(db, 'a/1', 1, LEASE_MS);
+  const [claim] = (await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS })).claims;
   return claim!;
 }
 
@@ -66,8 +69,8 @@ describe.each(Object.keys(ARROWS))('an event is not %s', (arrow) => {
 
 test('a lease is renewed for as long as was asked, from now on', async () => {
   await createEvents(db, [{}]);
-  const [claim] = await claimEvents(db, 'a/1', 1, 5_000);
-  await renewEvents(db, 'a/1', [claim!], LEASE_MS);
+  const [claim] = (await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: 5_000 })).claims;
+  await renewEvents(db, { claimedBy: 'a/1', claims: [claim!], leaseMs: LEASE_MS });
   const { rows } = await sql<{ s: string }>`
     SELECT TIMESTAMPDIFF(MICROSECOND, NOW(3), due_at) / 1000000 AS s FROM Events`.execute(db);
   expect(Number(rows[0]!.s)).toBeGreaterThan(25);
@@ -77,6 +80,8 @@ test('a lease is renewed for as long as was asked, from now on', async () => {
 test('a fill whose answer is lost is asked for again, and known to be done', async () => {
   const { id, attempt } = await claimOne();
   const pool = loseFirstAnswer(database.connect(), 'SET Events.valor');
-  expect(await fillEvents(pool, 'a/1', [{ id, attempt, valor: 'feito' }])).toEqual(new Set([1]));
+  expect((await fillEvents(pool, { claimedBy: 'a/1', fills: [{ id, attempt, valor: 'feito' }] })).filled).toEqual(
+    new Set([1]),
+  );
   expect(await row()).toMatchObject({ valor: 'feito', attempts: 1 });
 });

@@ -140,17 +140,17 @@ describe('forgetKeys', () => {
       UPDATE IdempotencyKeys SET created_at = NOW(3) - INTERVAL (25 + RIGHT(idempotency_key, 1)) HOUR`.execute(db);
     await createEventsOnce(db, [keyed('young')]);
     const left = () => db.selectFrom('IdempotencyKeys').select('idempotency_key').orderBy('idempotency_key').execute();
-    expect(await forgetKeys(db, DAY_MS, 3)).toBe(3);
+    expect(await forgetKeys(db, { olderThanMs: DAY_MS, limit: 3 })).toBe(3);
     expect((await left()).map((row) => row.idempotency_key)).toEqual(['old-0', 'old-1', 'young']);
-    expect(await forgetKeys(db, DAY_MS, 3)).toBe(2);
-    expect(await forgetKeys(db, DAY_MS, 3)).toBe(0);
+    expect(await forgetKeys(db, { olderThanMs: DAY_MS, limit: 3 })).toBe(2);
+    expect(await forgetKeys(db, { olderThanMs: DAY_MS, limit: 3 })).toBe(0);
     expect((await left()).map((row) => row.idempotency_key)).toEqual(['young']);
     expect(await countEvents(db)).toBe(6);
   });
 
   test('a forgotten key is a new one', async () => {
     await createEventsOnce(db, [keyed('a')]);
-    await forgetKeys(db, 0, 1_000);
+    await forgetKeys(db, { olderThanMs: 0, limit: 1_000 });
     expect((await createEventsOnce(db, [keyed('a')])).get('a')!.firstId).toBe(2);
   });
 
@@ -160,10 +160,10 @@ describe('forgetKeys', () => {
     await sql`SET autocommit = 0`.execute(other);
     await sql`SELECT 1 FROM IdempotencyKeys WHERE idempotency_key = 'a' FOR UPDATE`.execute(other);
     try {
-      expect(await forgetKeys(db, 0, 100)).toBe(1);
+      expect(await forgetKeys(db, { olderThanMs: 0, limit: 100 })).toBe(1);
     } finally {
       await sql`ROLLBACK`.execute(other);
     }
-    expect(await forgetKeys(db, 0, 100)).toBe(1);
+    expect(await forgetKeys(db, { olderThanMs: 0, limit: 100 })).toBe(1);
   });
 });

@@ -131,9 +131,9 @@ BEGIN
   COMMIT;
 END //
 
--- Forgets up to `most` keys that are older than this, and answers how many. SKIP LOCKED: several producers do it.
+-- Forgets up to `row_limit` keys that are older than this, and answers how many. SKIP LOCKED: several producers do it.
 DROP PROCEDURE IF EXISTS forget_keys //
-CREATE PROCEDURE forget_keys(IN older_than_ms BIGINT UNSIGNED, IN most INT UNSIGNED)
+CREATE PROCEDURE forget_keys(IN older_than_ms BIGINT UNSIGNED, IN row_limit INT UNSIGNED)
 BEGIN
   DECLARE old_keys LONGTEXT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
@@ -141,7 +141,7 @@ BEGIN
   SELECT JSON_ARRAYAGG(old.idempotency_key) INTO old_keys FROM (
     SELECT idempotency_key FROM IdempotencyKeys FORCE INDEX (forget)
     WHERE created_at <= NOW(3) - INTERVAL older_than_ms * 1000 MICROSECOND
-    ORDER BY created_at LIMIT most
+    ORDER BY created_at LIMIT row_limit
     FOR UPDATE SKIP LOCKED
   ) AS old;
   IF old_keys IS NOT NULL THEN
@@ -171,7 +171,7 @@ BEGIN
   COMMIT;
 END //
 
--- Claims up to `most` events that are open and have been due since then, and answers [[id, attempt], …] or NULL, and from
+-- Claims up to `row_limit` events that are open and have been due since then, and answers [[id, attempt], …] or NULL, and from
 -- when on the next claim need look: what was due before is taken, or locked by somebody who takes it now. What was
 -- committed later than it fell due could be missed so; hence the last second is always looked at, and callers look at all
 -- now and then. SKIP LOCKED passes over what another consumer is claiming at this moment. FORCE INDEX: only in index
@@ -179,7 +179,7 @@ END //
 -- table the optimizer would rather read it all, and wait for the rows that others hold (seen on MariaDB 10.11).
 DROP PROCEDURE IF EXISTS claim_events //
 CREATE PROCEDURE claim_events(
-  IN consumer VARCHAR(64), IN most INT UNSIGNED, IN lease_ms INT UNSIGNED, IN since TIMESTAMP(3)
+  IN consumer VARCHAR(64), IN row_limit INT UNSIGNED, IN lease_ms INT UNSIGNED, IN since TIMESTAMP(3)
 )
 BEGIN
   DECLARE claimed LONGTEXT;
@@ -189,7 +189,7 @@ BEGIN
   SELECT JSON_ARRAYAGG(JSON_ARRAY(due.id, due.attempts + 1)), MAX(due.due_at) INTO claimed, last_due_at FROM (
     SELECT id, attempts, due_at FROM Events FORCE INDEX (claim)
     WHERE open = 1 AND due_at >= since AND due_at <= NOW(3)
-    ORDER BY due_at, id LIMIT most
+    ORDER BY due_at, id LIMIT row_limit
     FOR UPDATE SKIP LOCKED
   ) AS due;
   IF claimed IS NOT NULL THEN

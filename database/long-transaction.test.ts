@@ -27,12 +27,12 @@ test('beside a transaction that stays open, a claim that begins where the last o
     await sql`START TRANSACTION WITH CONSISTENT SNAPSHOT`.execute(reader);
     await sql`UPDATE Events SET valor = 'sim'`.execute(db);
 
-    let next: Date | undefined;
-    const onNext = (since: Date) => {
-      next = since;
-    };
-    const all = await pagesReadFor(db, () => claimEvents(db, 'a/1', 10, LEASE_MS, { onNext }));
-    const some = await pagesReadFor(db, () => claimEvents(db, 'a/2', 10, LEASE_MS, { since: next }));
+    const claim = { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS };
+    let since: Date | undefined;
+    const all = await pagesReadFor(db, async () => {
+      since = (await claimEvents(db, claim)).nextSince;
+    });
+    const some = await pagesReadFor(db, () => claimEvents(db, { ...claim, since }));
     expect(some).toBeLessThan(all / 3);
   } finally {
     await Promise.all([db.destroy(), reader.destroy()]);

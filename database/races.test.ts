@@ -28,10 +28,12 @@ test('a claim passes over rows that another claim has locked, and does not wait 
   await using database = await createTestDatabase();
   await createEvents(database.db, some(5));
   const unlock = await claimHalfway(database, 2);
-  const claims = await claimEvents(database.db, 'b/1', 2, LEASE_MS);
+  const { claims } = await claimEvents(database.db, { claimedBy: 'b/1', limit: 2, leaseMs: LEASE_MS });
   expect(claims.map(({ id }) => id)).toEqual([3, 4]);
   await unlock();
-  expect((await claimEvents(database.db, 'b/2', 10, LEASE_MS)).map(({ id }) => id)).toEqual([1, 2, 5]);
+  expect(
+    (await claimEvents(database.db, { claimedBy: 'b/2', limit: 10, leaseMs: LEASE_MS })).claims.map(({ id }) => id),
+  ).toEqual([1, 2, 5]);
 });
 
 test('eight claimers at once never get the same event, and together get all', async () => {
@@ -42,7 +44,11 @@ test('eight claimers at once never get the same event, and together get all', as
   await Promise.all(
     Array.from({ length: 8 }, async (_, claimer) => {
       for (let n = 0; claimed.length < 2_000; n++) {
-        const claims = await claimEvents(db, `claimer-${claimer}/${n}`, 50, LEASE_MS);
+        const { claims } = await claimEvents(db, {
+          claimedBy: `claimer-${claimer}/${n}`,
+          limit: 50,
+          leaseMs: LEASE_MS,
+        });
         claimed.push(...claims.map(({ id }) => id));
       }
     }),
@@ -55,12 +61,18 @@ test('a late filler cannot overwrite a newer claim, nor its word', async () => {
   await using database = await createTestDatabase();
   const { db, letTimePass } = database;
   await createEvents(db, some(1));
-  await claimEvents(db, 'slow/1', 1, LEASE_MS);
+  await claimEvents(db, { claimedBy: 'slow/1', limit: 1, leaseMs: LEASE_MS });
   await letTimePass();
-  const [claim] = await claimEvents(db, 'quick/1', 1, LEASE_MS);
-  expect(await fillEvents(db, 'slow/1', [{ id: 1, attempt: 1, valor: 'velho' }])).toEqual(new Set());
-  expect(await fillEvents(db, 'quick/1', [{ ...claim!, valor: 'novo' }])).toEqual(new Set([1]));
-  expect(await fillEvents(db, 'slow/1', [{ id: 1, attempt: 1, valor: 'velho' }])).toEqual(new Set());
+  const [claim] = (await claimEvents(db, { claimedBy: 'quick/1', limit: 1, leaseMs: LEASE_MS })).claims;
+  expect(
+    (await fillEvents(db, { claimedBy: 'slow/1', fills: [{ id: 1, attempt: 1, valor: 'velho' }] })).filled,
+  ).toEqual(new Set());
+  expect((await fillEvents(db, { claimedBy: 'quick/1', fills: [{ ...claim!, valor: 'novo' }] })).filled).toEqual(
+    new Set([1]),
+  );
+  expect(
+    (await fillEvents(db, { claimedBy: 'slow/1', fills: [{ id: 1, attempt: 1, valor: 'velho' }] })).filled,
+  ).toEqual(new Set());
   expect(await db.selectFrom('Events').select('valor').execute()).toEqual([{ valor: 'novo' }]);
 });
 
@@ -68,12 +80,14 @@ test('a late release or failure cannot take an event from its newer holder', asy
   await using database = await createTestDatabase();
   const { db, letTimePass } = database;
   await createEvents(db, some(1));
-  const late = await claimEvents(db, 'slow/1', 1, LEASE_MS);
+  const { claims: late } = await claimEvents(db, { claimedBy: 'slow/1', limit: 1, leaseMs: LEASE_MS });
   await letTimePass();
-  await claimEvents(db, 'quick/1', 1, LEASE_MS);
-  expect(await releaseEvents(db, 'slow/1', late)).toBe(0);
+  await claimEvents(db, { claimedBy: 'quick/1', limit: 1, leaseMs: LEASE_MS });
+  expect(await releaseEvents(db, { claimedBy: 'slow/1', claims: late })).toMatchObject({ released: 0 });
   const failures = late.map((claim) => ({ ...claim, reason: 'tarde' }));
-  expect(await failEvents(db, 'slow/1', failures, { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 })).toBe(0);
+  expect(
+    await failEvents(db, { claimedBy: 'slow/1', failures, retry: { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 } }),
+  ).toMatchObject({ failed: 0 });
   expect(await db.selectFrom('Events').select(['claimed_by', 'attempts', 'processing']).execute()).toEqual([
     { claimed_by: 'quick/1', attempts: 2, processing: 1 },
   ]);
@@ -84,13 +98,13 @@ test('when a lease runs out under two claimers, one of them gets the event', asy
   const { db, letTimePass } = database;
   await createEvents(db, some(1));
   for (let round = 1; round <= 20; round++) {
-    await claimEvents(db, `dead/${round}`, 1, LEASE_MS);
+    await claimEvents(db, { claimedBy: `dead/${round}`, limit: 1, leaseMs: LEASE_MS });
     await letTimePass();
     const claims = await Promise.all([
-      claimEvents(db, `a/${round}`, 1, LEASE_MS),
-      claimEvents(db, `b/${round}`, 1, LEASE_MS),
+      claimEvents(db, { claimedBy: `a/${round}`, limit: 1, leaseMs: LEASE_MS }),
+      claimEvents(db, { claimedBy: `b/${round}`, limit: 1, leaseMs: LEASE_MS }),
     ]);
-    expect(claims.flat()).toHaveLength(1);
+    expect(claims.flatMap((result) => result.claims)).toHaveLength(1);
     await letTimePass();
   }
 });
@@ -99,10 +113,12 @@ test('of two fillers of the same claim, one word stays', async () => {
   await using database = await createTestDatabase();
   const { db } = database;
   await createEvents(db, some(1));
-  await claimEvents(db, 'a/1', 1, LEASE_MS);
-  await Promise.all(['um', 'dois'].map((valor) => fillEvents(db, 'a/1', [{ id: 1, attempt: 1, valor }])));
+  await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+  await Promise.all(
+    ['um', 'dois'].map((valor) => fillEvents(db, { claimedBy: 'a/1', fills: [{ id: 1, attempt: 1, valor }] })),
+  );
   const [first] = await db.selectFrom('Events').select('valor').execute();
-  await fillEvents(db, 'a/1', [{ id: 1, attempt: 1, valor: 'três' }]);
+  await fillEvents(db, { claimedBy: 'a/1', fills: [{ id: 1, attempt: 1, valor: 'três' }] });
   expect(await db.selectFrom('Events').select('valor').execute()).toEqual([first]);
 });
 
@@ -128,15 +144,11 @@ test('creates, claims, fills and releases at once all come to an end, and every 
   const consume = async (consumer: number) => {
     for (let n = 0; filled < TOTAL; n++) {
       const claimedBy = `consumer-${consumer}/${n}`;
-      const claims = await claimEvents(db, claimedBy, 70, LEASE_MS);
-      const kept = claims.slice(0, 60);
-      const ids = await fillEvents(
-        db,
-        claimedBy,
-        kept.map((claim) => ({ ...claim, valor: 'ar' })),
-      );
-      filled += ids.size;
-      await releaseEvents(db, claimedBy, claims.slice(60));
+      const { claims } = await claimEvents(db, { claimedBy, limit: 70, leaseMs: LEASE_MS });
+      const fills = claims.slice(0, 60).map((claim) => ({ ...claim, valor: 'ar' }));
+      const result = await fillEvents(db, { claimedBy, fills });
+      filled += result.filled.size;
+      await releaseEvents(db, { claimedBy, claims: claims.slice(60) });
     }
   };
   await Promise.all([create(), ...[1, 2, 3, 4].map(consume)]);

@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/connect.ts';
 import { createEvents, createEventsOnce, type NewEvent } from '../database/events/create.ts';
-import { createTurns, type Turns } from './turns.ts';
 
 export interface CreateBatcherOptions {
   db: Database;
@@ -35,14 +33,12 @@ interface Request {
 const MAX_EVENTS = 10_000;
 
 /**
- * Group commit: creates that arrive while one transaction is under way gather for the next; also while another producer's
- * is, for they take turns. A create that finds nothing under way is sent at once. The returned function resolves to the
- * id of the first of its events once they are committed, and its ids follow each other; with a key that was used before,
- * to that of the events created then. It rejects as createEvents does, for every request of the failed transaction.
+ * Group commit: creates that arrive while one transaction is under way gather for the next. A create that finds nothing
+ * under way is sent at once. The returned function resolves to the id of the first of its events once they are committed,
+ * and its ids follow each other; with a key that was used before, to that of the events created then. It rejects as createEvents does, for every request of the failed transaction.
  */
 export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
-  const turns = createTurns();
   let queuedEvents = 0;
   let running = false;
   let overdue: NodeJS.Timeout | undefined;
@@ -51,11 +47,8 @@ export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }:
     while (queue.length > 0) {
       const batch = takeBatch(queue, maxRequests);
       for (const { events } of batch) queuedEvents -= events.length;
-      await createBatch(db, batch, turns);
+      await createBatch(db, batch);
       refuseOverdue();
-      const isNextFull = queue.length >= maxRequests || queuedEvents >= MAX_EVENTS;
-      const pauseMs = turns.takePause(queue.length > 0 && !isNextFull);
-      if (pauseMs > 0) await sleep(pauseMs);
     }
     running = false;
   }
@@ -99,24 +92,18 @@ function takeBatch(queue: Request[], maxRequests: number): Request[] {
   return queue.splice(0, requests);
 }
 
-async function createBatch(db: Database, batch: Request[], turns: Turns): Promise<void> {
+async function createBatch(db: Database, batch: Request[]): Promise<void> {
   const plain = batch.filter(({ key }) => key === undefined);
   const keyed = batch.filter(({ key }) => key !== undefined);
-  // Beside creates with keys the turn that was waited for is our own.
-  const toldTurns = keyed.length === 0 ? turns : undefined;
   await Promise.all([
-    plain.length > 0 && createPlain(db, plain, toldTurns).catch((error: unknown) => rejectAll(plain, error)),
+    plain.length > 0 && createPlain(db, plain).catch((error: unknown) => rejectAll(plain, error)),
     keyed.length > 0 && createKeyed(db, keyed).catch((error: unknown) => rejectAll(keyed, error)),
   ]);
 }
 
-async function createPlain(db: Database, requests: Request[], turns?: Turns): Promise<void> {
+async function createPlain(db: Database, requests: Request[]): Promise<void> {
   const newEvents = requests.flatMap(({ events }) => events);
-  let waited = 0;
-  const firstId = await createEvents(db, newEvents, (waitedMs) => {
-    waited = waitedMs;
-  });
-  turns?.taken(firstId, newEvents.length, waited);
+  const firstId = await createEvents(db, newEvents);
   // In the next turn of the event loop: by then the next statement is on its way, and the database works while we answer.
   setImmediate(answerAll, requests, firstId);
 }

@@ -10,7 +10,7 @@ export interface KeyForgettingDeps {
 }
 
 // Small deletes: each is a transaction of its own and soon over.
-const MOST_AT_ONCE = 500;
+const LIMIT = 500;
 const PAUSE_MS = 60_000;
 
 /** Forgets idempotency keys whose time is over, until `signal` is aborted. Several producers may do it at once. */
@@ -24,7 +24,7 @@ export async function runForgetKeys(deps: KeyForgettingDeps, signal: AbortSignal
 /** One small delete. Resolves to the ms until the next: soon after a full one, for there may be more. */
 export async function forgetKeysRound({ db, rememberMs, onError }: KeyForgettingDeps): Promise<number> {
   try {
-    if ((await forgetKeys(db, rememberMs, MOST_AT_ONCE)) === MOST_AT_ONCE) return 10;
+    if ((await forgetKeys(db, { olderThanMs: rememberMs, limit: LIMIT })) === LIMIT) return 10;
   } catch (error) {
     onError(error);
   }

@@ -94,7 +94,7 @@ function createOperatorDeps(db: Database, tokens: readonly string[]): OperatorDe
   if (tokens.length === 0) return undefined;
   return {
     tokens,
-    listDead: (most, after) => listDead(db, most, after),
+    listDead: (page) => listDead(db, page),
     showEvent: (id) => showEvent(db, id),
     reviveEvents: (ids) => reviveEvents(db, ids),
     reviveAllDead: () => reviveAllDead(db),

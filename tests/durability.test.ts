@@ -36,11 +36,14 @@ test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes
           const created = await createEvents(db, [{}]).catch(() => void unknown++);
           if (created) acknowledged.add(created);
           const claimedBy = `${crash}-${lane}/${n}`;
-          const [claim] = await claimEvents(db, claimedBy, 1, 30_000).catch(() => []);
+          const [claim] = await claimEvents(db, { claimedBy, limit: 1, leaseMs: 30_000 }).then(
+            ({ claims }) => claims,
+            () => [],
+          );
           if (!claim) continue;
           const valor = `palavra-${claim.id}-${claim.attempt}`;
-          const done = await fillEvents(db, claimedBy, [{ ...claim, valor }]).catch(() => new Set<number>());
-          if (done.has(claim.id)) filled.set(claim.id, valor);
+          const fill = await fillEvents(db, { claimedBy, fills: [{ ...claim, valor }] }).catch(() => undefined);
+          if (fill?.filled.has(claim.id)) filled.set(claim.id, valor);
         }
       });
       await expect.poll(() => acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(target);

@@ -39,24 +39,20 @@ export function startTestApp(
 }
 
 /** Claims what is pending, as a consumer does. */
-export function claimAll(db: Database): Promise<Claim[]> {
-  return claimEvents(db, 'test/1', 10_000, LEASE_MS);
+export async function claimAll(db: Database): Promise<Claim[]> {
+  return (await claimEvents(db, { claimedBy: 'test/1', limit: 10_000, leaseMs: LEASE_MS })).claims;
 }
 
 /** pending -> filled, for all events. */
 export async function fillAll(db: Database, valor: string): Promise<void> {
-  const claims = await claimAll(db);
-  await fillEvents(
-    db,
-    'test/1',
-    claims.map((claim) => ({ ...claim, valor })),
-  );
+  const fills = (await claimAll(db)).map((claim) => ({ ...claim, valor }));
+  await fillEvents(db, { claimedBy: 'test/1', fills });
 }
 
 /** pending -> dead, for all events. */
 export async function killAll(db: Database): Promise<void> {
   const failures = (await claimAll(db)).map((claim) => ({ ...claim, reason: 'sem palavra' }));
-  await failEvents(db, 'test/1', failures, { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 });
+  await failEvents(db, { claimedBy: 'test/1', failures, retry: { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 } });
 }
 
 /** The problem document of an answer, which must be whole and bear the request id of the header. */

@@ -57,11 +57,12 @@ async function claimInTurn(tables: readonly Database[], times: number): Promise<
   const taken = tables.map((): number[] => []);
   for (let time = 0; time < times; time++) {
     for (const [index, db] of tables.entries()) {
+      const claimedBy = `bench/${time}`;
       const startedAt = performance.now();
-      const claims = await claimEvents(db, `bench/${time}`, CLAIM, LEASE_MS);
+      const { claims } = await claimEvents(db, { claimedBy, limit: CLAIM, leaseMs: LEASE_MS });
       taken[index]!.push(performance.now() - startedAt);
       if (claims.length !== CLAIM) throw new Error(`claimed ${claims.length} instead of ${CLAIM}`);
-      await releaseEvents(db, `bench/${time}`, claims);
+      await releaseEvents(db, { claimedBy, claims });
     }
   }
   return taken;

@@ -7,33 +7,39 @@ export interface Claim {
   attempt: number;
 }
 
-/** Which of the due events a claim looks at. */
-export interface ClaimRange {
-  /** Only those that have been due since then. Default: all. */
+export interface ClaimRequest {
+  /** Unlike that of any other claim. */
+  claimedBy: string;
+  limit: number;
+  leaseMs: number;
+  /** Look only at what has been due since then. @default look at all */
   since?: Date | undefined;
-  /** Told from when on the next claim need look: what was due before is taken. Now and then, let one look at all. */
-  onNext?: (since: Date) => void;
+}
+
+export interface ClaimResult {
+  /** By id. */
+  claims: Claim[];
+  /** From when on the next claim need look: what was due before is taken. Now and then, let one look at all. */
+  nextSince: Date;
 }
 
 // The first moment that a TIMESTAMP can hold.
 const EVER = new Date(1_000);
 
 /**
- * pending -> processing, for up to `most` events that are open and due, oldest first. Each is held until `leaseMs`
+ * pending -> processing, for up to `limit` events that are open and due, oldest first. Each is held until `leaseMs`
  * from now, by the database's clock. An empty list does not mean an empty table: others may hold what is left.
  */
 export async function claimEvents(
   db: Database,
-  claimedBy: string,
-  most: number,
-  leaseMs: number,
-  { since = EVER, onNext }: ClaimRange = {},
-): Promise<Claim[]> {
+  { claimedBy, limit, leaseMs, since = EVER }: ClaimRequest,
+): Promise<ClaimResult> {
   const { rows } = await sql<
     { claimed: string | null; next_since: Date }[]
-  >`CALL claim_events(${claimedBy}, ${most}, ${leaseMs}, ${since})`.execute(db);
+  >`CALL claim_events(${claimedBy}, ${limit}, ${leaseMs}, ${since})`.execute(db);
   const { claimed, next_since } = rows[0]![0]!;
-  onNext?.(next_since);
-  const claims = JSON.parse(claimed ?? '[]') as [id: number, attempt: number][];
-  return claims.map(([id, attempt]) => ({ id, attempt })).toSorted((a, b) => a.id - b.id);
+  const claims = (JSON.parse(claimed ?? '[]') as [id: number, attempt: number][])
+    .map(([id, attempt]) => ({ id, attempt }))
+    .toSorted((a, b) => a.id - b.id);
+  return { claims, nextSince: next_since };
 }

@@ -13,19 +13,12 @@ const CREATE_TRIES = 10;
 /**
  * (nothing) -> pending. Creates all events in one transaction and resolves to the id of the first; the others follow
  * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
- * `onTurn` is told before for how many ms, by the database's clock, the creates of others went first.
  */
-export function createEvents(
-  db: Database,
-  events: readonly NewEvent[],
-  onTurn?: (waitedMs: number) => void,
-): Promise<number> {
+export function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
   const list = JSON.stringify(events);
   return besideForeignClients(db, async () => {
-    const { rows } = await sql<{ first_id: number; waited: number }[]>`CALL create_events(${list})`.execute(db);
-    const { first_id, waited } = rows[0]![0]!;
-    onTurn?.(waited / 1_000);
-    return first_id;
+    const { rows } = await sql<{ first_id: number }[]>`CALL create_events(${list})`.execute(db);
+    return rows[0]![0]!.first_id;
   });
 }
 
@@ -65,9 +58,12 @@ export async function createEventsOnce(
   );
 }
 
-/** Forgets up to `most` keys that are older than `olderThanMs`. Resolves to how many; fewer than `most`: no more are. */
-export async function forgetKeys(db: Database, olderThanMs: number, most: number): Promise<number> {
-  const { rows } = await sql<{ forgotten: number }[]>`CALL forget_keys(${olderThanMs}, ${most})`.execute(db);
+/** Forgets up to `limit` keys that are older than `olderThanMs`. Resolves to how many; fewer than `limit`: no more are. */
+export async function forgetKeys(
+  db: Database,
+  { olderThanMs, limit }: { olderThanMs: number; limit: number },
+): Promise<number> {
+  const { rows } = await sql<{ forgotten: number }[]>`CALL forget_keys(${olderThanMs}, ${limit})`.execute(db);
   return rows[0]![0]!.forgotten;
 }
 

@@ -17,13 +17,19 @@ export interface EventDetails extends EventView {
 
 const REVIVE_BATCH = 1_000;
 
-/** At most `most` dead events with an id above `after`, by id. Reads no more rows than that, however many are filled. */
-export async function listDead(db: Database, most: number, after = 0): Promise<EventDetails[]> {
+export interface DeadPage {
+  limit: number;
+  /** Only events with a larger id. @default 0 */
+  after?: number;
+}
+
+/** At most `limit` dead events, by id. Reads no more rows than that, however many are filled. */
+export async function listDead(db: Database, { limit, after = 0 }: DeadPage): Promise<EventDetails[]> {
   // Dead rows are the only ones of the claim's index in which both columns are NULL, and stand there by id.
   const { rows } = await sql<Selectable<EventsTable> & { held: number }>`
     SELECT Events.*, 0 AS held FROM Events FORCE INDEX (claim)
     WHERE open IS NULL AND due_at IS NULL AND id > ${after} AND (valor IS NULL OR valor = '')
-    ORDER BY id LIMIT ${sql.lit(most)}`.execute(db);
+    ORDER BY id LIMIT ${sql.lit(limit)}`.execute(db);
   return rows.map(toDetails);
 }
 
@@ -46,7 +52,7 @@ export async function reviveEvents(db: Database, ids: readonly number[]): Promis
 export async function reviveAllDead(db: Database): Promise<number> {
   let revived = 0;
   for (let after = 0; ; ) {
-    const ids = (await listDead(db, REVIVE_BATCH, after)).map(({ id }) => id);
+    const ids = (await listDead(db, { limit: REVIVE_BATCH, after })).map(({ id }) => id);
     if (ids.length === 0) return revived;
     revived += (await reviveEvents(db, ids)).size;
     after = ids.at(-1)!;

@@ -12,7 +12,10 @@ export interface Fill extends Claim {
  * Resolves to the ids that were filled; a missing one was a lost claim and is unchanged. A value is 1 to 255 characters
  * of well-formed text.
  */
-export async function fillEvents(db: Database, claimedBy: string, fills: readonly Fill[]): Promise<Set<number>> {
+export async function fillEvents(
+  db: Database,
+  { claimedBy, fills }: { claimedBy: string; fills: readonly Fill[] },
+): Promise<{ filled: Set<number> }> {
   const list = JSON.stringify(fills.map(({ id, attempt, valor }) => [id, attempt, valor]));
   // FORCE INDEX: on a small table the optimizer would rather read it all, and wait for rows that others hold.
   const fill = () =>
@@ -27,14 +30,14 @@ export async function fillEvents(db: Database, claimedBy: string, fills: readonl
 
   // What it filled the first time is no longer open.
   const { numAffectedRows } = await repeatIfUnknown(fill);
-  if (Number(numAffectedRows) === fills.length) return new Set(fills.map(({ id }) => id));
+  if (Number(numAffectedRows) === fills.length) return { filled: new Set(fills.map(({ id }) => id)) };
 
   const ours = await sql<{ id: number }>`
     SELECT Events.id
     FROM JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS made
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = made.id
     WHERE Events.claimed_by = ${claimedBy} AND Events.attempts = made.attempt AND Events.valor <> ''`.execute(db);
-  return new Set(ours.rows.map(({ id }) => id));
+  return { filled: new Set(ours.rows.map(({ id }) => id)) };
 }
 
 /**
@@ -43,10 +46,8 @@ export async function fillEvents(db: Database, claimedBy: string, fills: readonl
  */
 export async function renewEvents(
   db: Database,
-  claimedBy: string,
-  claims: readonly Claim[],
-  leaseMs: number,
-): Promise<number> {
+  { claimedBy, claims, leaseMs }: { claimedBy: string; claims: readonly Claim[]; leaseMs: number },
+): Promise<{ renewed: number }> {
   const list = JSON.stringify(claims.map(({ id, attempt }) => [id, attempt]));
   const { numAffectedRows } = await sql`
     UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS held
@@ -54,14 +55,17 @@ export async function renewEvents(
     SET Events.due_at = NOW(3) + INTERVAL ${leaseMs * 1_000} MICROSECOND
     WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = held.attempt
       AND Events.due_at > NOW(3)`.execute(db);
-  return Number(numAffectedRows);
+  return { renewed: Number(numAffectedRows) };
 }
 
 /**
  * processing -> pending, untouched: due at once, and the attempt does not count. For claims that were never worked on.
  * Returns how many were still held; the others were lost, or their lease is over, which comes to the same.
  */
-export async function releaseEvents(db: Database, claimedBy: string, claims: readonly Claim[]): Promise<number> {
+export async function releaseEvents(
+  db: Database,
+  { claimedBy, claims }: { claimedBy: string; claims: readonly Claim[] },
+): Promise<{ released: number }> {
   const list = JSON.stringify(claims.map(({ id, attempt }) => [id, attempt]));
   const { numAffectedRows } = await sql`
     UPDATE JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS held
@@ -69,7 +73,7 @@ export async function releaseEvents(db: Database, claimedBy: string, claims: rea
     SET Events.processing = 0, Events.claimed_by = NULL, Events.attempts = Events.attempts - 1, Events.due_at = NOW(3)
     WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = held.attempt
       AND Events.due_at > NOW(3)`.execute(db);
-  return Number(numAffectedRows);
+  return { released: Number(numAffectedRows) };
 }
 
 export interface Failure extends Claim {
@@ -91,10 +95,9 @@ export interface RetryPolicy {
  */
 export async function failEvents(
   db: Database,
-  claimedBy: string,
-  failures: readonly Failure[],
-  { maxAttempts, firstDelayMs, maxDelayMs }: RetryPolicy,
-): Promise<number> {
+  { claimedBy, failures, retry }: { claimedBy: string; failures: readonly Failure[]; retry: RetryPolicy },
+): Promise<{ failed: number }> {
+  const { maxAttempts, firstDelayMs, maxDelayMs } = retry;
   const list = JSON.stringify(failures.map(({ id, attempt, reason }) => [id, attempt, reason.slice(0, 255)]));
   // The exponent is bounded before the delay is: POW fails where a double ends.
   const { numAffectedRows } = await sql`
@@ -107,5 +110,5 @@ export async function failEvents(
         LEAST(${firstDelayMs} * POW(2, LEAST(failed.attempt, 40) - 1), ${maxDelayMs}) * 1000 MICROSECOND)
     WHERE Events.open = 1 AND Events.claimed_by = ${claimedBy} AND Events.attempts = failed.attempt
       AND Events.due_at > NOW(3)`.execute(db);
-  return Number(numAffectedRows);
+  return { failed: Number(numAffectedRows) };
 }

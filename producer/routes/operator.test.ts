@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { DatabaseError } from '../../database/database-error.ts';
 import { createEvents } from '../../database/events/create.ts';
-import { listDead, reviveAllDead, reviveEvents, showEvent } from '../../database/events/operate.ts';
+import { type DeadPage, listDead, reviveAllDead, reviveEvents, showEvent } from '../../database/events/operate.ts';
 import { countEvents, findEvent } from '../../database/events/read.ts';
 import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../../tests/producer-app.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
@@ -17,7 +17,7 @@ const account = database.connect({ url: database.url.replace('//user:', '//produ
 const TOKEN = 'operators-token';
 const operator = {
   tokens: [hash('sha256', TOKEN)],
-  listDead: (most: number, after: number) => listDead(account, most, after),
+  listDead: (page: DeadPage) => listDead(account, page),
   showEvent: (id: number) => showEvent(account, id),
   reviveEvents: (ids: readonly number[]) => reviveEvents(account, ids),
   reviveAllDead: () => reviveAllDead(account),

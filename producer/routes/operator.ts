@@ -1,6 +1,6 @@
 import type { Hono } from 'hono';
 import { describeRoute, validator } from 'hono-openapi';
-import type { EventDetails } from '../../database/events/operate.ts';
+import type { DeadPage, EventDetails } from '../../database/events/operate.ts';
 import { allow } from '../http/allow-methods.ts';
 import { answerJson } from '../http/answer.ts';
 import { badRequest, isTransient, Problem, unavailable } from '../http/problem.ts';
@@ -12,7 +12,7 @@ import { noEvent, toEventId } from './event-id.ts';
 export interface OperatorDeps {
   /** SHA-256 hashes of the tokens that open these routes, in hex. */
   tokens: readonly string[];
-  listDead: (most: number, after: number) => Promise<EventDetails[]>;
+  listDead: (page: DeadPage) => Promise<EventDetails[]>;
   showEvent: (id: number) => Promise<EventDetails | undefined>;
   /** Resolves to those that were dead. */
   reviveEvents: (ids: readonly number[]) => Promise<Set<number>>;
@@ -32,7 +32,7 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorDep
     }),
     async (c) => {
       const { limit, after } = c.req.valid('query');
-      const events = await listDead(limit, after);
+      const events = await listDead({ limit, after });
       return answerJson(c, 200, { events, next: events.length < limit ? null : events.at(-1)!.id });
     },
   );

@@ -174,13 +174,13 @@ export const databaseRows: FaultRow[] = [
           FROM digits a, digits b, digits c, digits d, digits e, digits f, (SELECT d FROM digits WHERE d <= 1) g
         ) AS numbers WHERE n <= ${filled + 10_000}`.execute(db);
       await sql`UPDATE DBStatus SET id = ${filled + 10_000}`.execute(db);
-      const most = 500;
+      const limit = 500;
       await sql`FLUSH STATUS`.execute(db);
       const startedAt = performance.now();
-      await claimEvents(db, 'test.1/1', most, 1);
+      await claimEvents(db, { claimedBy: 'test.1/1', limit, leaseMs: 1 });
       measure('a claim', performance.now() - startedAt, 500);
       const { rows } = await sql<{ Value: string }>`SHOW SESSION STATUS LIKE 'Handler_read_next'`.execute(db);
-      check(Number(rows[0]!.Value) <= 2 * most, `a claim of ${most} read ${rows[0]!.Value} rows`);
+      check(Number(rows[0]!.Value) <= 2 * limit, `a claim of ${limit} read ${rows[0]!.Value} rows`);
       for (const consumer of system.consumers) consumer.thaw();
       const drained = async () => (await idsWhere(db, sql`open = 1`)).length === 0;
       measure('draining 10,000', await until('the drain', drained, 60_000), 30_000);
