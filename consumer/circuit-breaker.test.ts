@@ -11,60 +11,70 @@ afterEach(() => {
 
 const ERROR = new Error('out of order');
 
-test('there is no outage to begin with, and nothing to end', () => {
-  const outage = createCircuitBreaker();
-  expect(outage.pauseMs()).toBeUndefined();
-  expect(outage.end()).toBe(false);
+test('is closed to begin with, and cannot be closed again', () => {
+  const breaker = createCircuitBreaker();
+  expect(breaker.state()).toBe('closed');
+  expect(breaker.close()).toBe(false);
 });
 
-test('only the first failure begins an outage, and only the first success ends it', () => {
-  const outage = createCircuitBreaker();
-  expect([outage.begin(ERROR), outage.begin(ERROR), outage.begin(ERROR)]).toEqual([true, false, false]);
-  expect([outage.end(), outage.end()]).toEqual([true, false]);
-  expect(outage.pauseMs()).toBeUndefined();
-  expect(outage.begin(ERROR)).toBe(true);
+test('only the first failure opens it, and only the first success closes it', () => {
+  const breaker = createCircuitBreaker();
+  expect([breaker.open(ERROR), breaker.open(ERROR), breaker.open(ERROR)]).toEqual([true, false, false]);
+  expect(breaker.state()).toBe('open');
+  expect([breaker.close(), breaker.close()]).toEqual([true, false]);
+  expect(breaker.state()).toBe('closed');
+  expect(breaker.open(ERROR)).toBe(true);
 });
 
-test('the source is tried again after about a second, and then every two seconds, however long it takes', () => {
-  const outage = createCircuitBreaker();
-  for (const most of [1_000, 2_000, 2_000, 2_000]) {
-    outage.begin(ERROR);
-    const pauseMs = outage.pauseMs();
-    expect(pauseMs).toBeLessThanOrEqual(most);
-    expect(pauseMs).toBeGreaterThanOrEqual(most * 0.8);
+test('the first trial comes after about a second, and then one every two seconds, however long it takes', () => {
+  const breaker = createCircuitBreaker();
+  for (const longest of [1_000, 2_000, 2_000, 2_000]) {
+    breaker.open(ERROR);
+    expect(breaker.pauseMs()).toBeLessThanOrEqual(longest);
+    expect(breaker.pauseMs()).toBeGreaterThanOrEqual(longest * 0.8);
   }
-  for (let n = 0; n < 10_000; n++) outage.begin(ERROR);
-  expect(outage.pauseMs()).toBeLessThanOrEqual(2_000);
+  for (let n = 0; n < 10_000; n++) breaker.open(ERROR);
+  expect(breaker.pauseMs()).toBeLessThanOrEqual(2_000);
 });
 
-test('the pause grows shorter as time goes by, and is 0 when the source may be tried', () => {
-  const outage = createCircuitBreaker();
-  outage.begin(ERROR);
-  const pauseMs = outage.pauseMs()!;
+test('the pause grows shorter as time goes by, and when it is over the breaker is half-open', () => {
+  const breaker = createCircuitBreaker();
+  breaker.open(ERROR);
+  const pauseMs = breaker.pauseMs();
   vi.advanceTimersByTime(500);
-  expect(outage.pauseMs()).toBeCloseTo(pauseMs - 500);
+  expect(breaker.pauseMs()).toBeCloseTo(pauseMs - 500);
+  expect(breaker.state()).toBe('open');
   vi.advanceTimersByTime(60_000);
-  expect(outage.pauseMs()).toBe(0);
+  expect(breaker.pauseMs()).toBe(0);
+  expect(breaker.state()).toBe('half-open');
 });
 
-test('an outage that has ended leaves no trace on the next one', () => {
-  const outage = createCircuitBreaker();
-  for (let n = 0; n < 5; n++) outage.begin(new SourceDownError('busy', 60_000));
-  outage.end();
-  outage.begin(ERROR);
-  expect(outage.pauseMs()).toBeLessThanOrEqual(1_000);
+test('a trial that fails opens it again', () => {
+  const breaker = createCircuitBreaker();
+  breaker.open(ERROR);
+  vi.advanceTimersByTime(60_000);
+  expect(breaker.open(ERROR)).toBe(false);
+  expect(breaker.state()).toBe('open');
 });
 
-describe('a source that says how long it wants to be left alone', () => {
+test('once closed, it remembers nothing of the failures before', () => {
+  const breaker = createCircuitBreaker();
+  for (let n = 0; n < 5; n++) breaker.open(new SourceDownError(60_000));
+  breaker.close();
+  breaker.open(ERROR);
+  expect(breaker.pauseMs()).toBeLessThanOrEqual(1_000);
+});
+
+describe('a handler that says how long it wants to be left alone', () => {
   test('is left alone for so long', () => {
-    const outage = createCircuitBreaker();
-    outage.begin(new SourceDownError('busy', 30_000));
-    expect(outage.pauseMs()).toBe(30_000);
+    const breaker = createCircuitBreaker();
+    breaker.open(new SourceDownError(30_000));
+    expect(breaker.pauseMs()).toBe(30_000);
   });
 
   test('is not called more often than any other', () => {
-    const outage = createCircuitBreaker();
-    outage.begin(new SourceDownError('busy', 0));
-    expect(outage.pauseMs()).toBeGreaterThanOrEqual(800);
+    const breaker = createCircuitBreaker();
+    breaker.open(new SourceDownError());
+    expect(breaker.pauseMs()).toBeGreaterThanOrEqual(800);
   });
 });

@@ -4,31 +4,34 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 2_000;
 
 export interface CircuitBreaker {
-  /** The source failed. True if it was believed to work until now. */
-  begin: (error: unknown) => boolean;
-  /** The source works. True if it was believed not to. */
-  end: () => boolean;
-  /** Ms until the source may be tried again; 0: now; undefined: there is no outage. */
-  pauseMs: () => number | undefined;
+  /** Closed: the handler works. Open: it does not. Half-open: the pause is over, and a trial shows whether it works again. */
+  state: () => 'closed' | 'open' | 'half-open';
+  /** Ms until an open one is half-open. */
+  pauseMs: () => number;
+  /** The handler failed. True if the breaker was closed until now. */
+  open: (error: unknown) => boolean;
+  /** The handler works. True if the breaker was not closed. */
+  close: () => boolean;
 }
 
-/** Whether the source of values is out of order, and when to try it again: soon at first, then less often. */
+/** Keeps events away from a handler that fails. The first pause before a trial is short, the following ones are longer. */
 export function createCircuitBreaker(): CircuitBreaker {
   let failures = 0;
-  let tryAgainAt = 0;
+  let trialAt = 0;
+  const pauseMs = () => Math.max(0, trialAt - performance.now());
   return {
-    begin(error) {
+    state: () => (failures === 0 ? 'closed' : pauseMs() > 0 ? 'open' : 'half-open'),
+    pauseMs,
+    open(error) {
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS) * (0.8 + Math.random() * 0.2);
       const wanted = error instanceof SourceDownError ? error.pauseMs : 0;
-      tryAgainAt = performance.now() + Math.max(pause, wanted);
-      failures++;
-      return failures === 1;
+      trialAt = performance.now() + Math.max(pause, wanted);
+      return failures++ === 0;
     },
-    end() {
-      const wasOut = failures > 0;
+    close() {
+      const wasClosed = failures === 0;
       failures = 0;
-      return wasOut;
+      return !wasClosed;
     },
-    pauseMs: () => (failures === 0 ? undefined : Math.max(0, tryAgainAt - performance.now())),
   };
 }

@@ -25,7 +25,11 @@ test('a claim is kept though one renewal fails, and that only at its time limit'
   const done = new AbortController();
   // Fails half a second before the lease ends: the next renewal must not wait for another third.
   const impatient = connect({ statementTimeoutMs: 1_500 });
-  const keeping = keepLease({ db: impatient, report, leaseMs }, 'a/1', claims, done.signal);
+  const keeping = keepLease(
+    { db: impatient, report, leaseMs },
+    { claimedBy: 'a/1', claims, claimedAt: 0 },
+    done.signal,
+  );
   await failed;
   // It still waits on the server, and would renew the lease when the lock is gone; behind it perhaps the next one already.
   const { rows } = await sql<{ id: number }>`

@@ -137,7 +137,7 @@ describe('a consumer that is told to stop', () => {
       const { child, ended, says } = startConsumer('a', { ...env, CONSUMER_BATCH: '10' });
       await expect.poll(() => heldBy('a'), eventually).toBe(20);
       child.kill(signal);
-      await says('finishing what is in hand');
+      await says('finishing the events in progress');
       release();
       expect(await ended).toMatchObject({ code: 0, signal: null, err: '', out: expect.stringContaining('stopped') });
       expect(await filledBy('a')).toBe(20);
@@ -164,7 +164,7 @@ describe('a consumer that is told to stop', () => {
     await expect.poll(() => heldBy('a'), eventually).toBe(5);
     child.kill('SIGINT');
     child.kill('SIGTERM');
-    await says('finishing what is in hand');
+    await says('finishing the events in progress');
     release();
     expect(await ended).toMatchObject({ code: 0, signal: null });
     expect(await count(sql`valor <> ''`)).toBe(5);
@@ -178,7 +178,7 @@ describe('a consumer that is told to stop', () => {
     });
     await expect.poll(() => heldBy('a'), eventually).toBe(5);
     child.kill('SIGTERM');
-    await says('finishing what is in hand');
+    await says('finishing the events in progress');
     const begin = performance.now();
     // One that follows at once is taken for the first.
     const again = setInterval(() => child.kill('SIGINT'), 100);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { claimEvents } from '../database/events/claim.ts';
 import { createEvents } from '../database/events/create.ts';
 import { findEvent } from '../database/events/read.ts';
-import type { BatchHandler, Outcome } from '../handlers/handler.ts';
+import type { HandleBatch, Outcome } from '../handlers/handler.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { type BatchDeps, runBatch } from './run-batch.ts';
@@ -11,15 +11,21 @@ import { type BatchDeps, runBatch } from './run-batch.ts';
 const database = await useTestDatabase();
 const { db, letTimePass } = database;
 
-const NEVER = new AbortController().signal;
 const LEASE_MS = 30_000;
 const UNTOUCHED = { valor: null, processing: 0, attempts: 0, claimed_by: null, last_error: null };
 const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 
-function createDeps(handleBatch: BatchHandler) {
+function createDeps(handleBatch: HandleBatch) {
   const report = createRecordingReport();
   const retry = { maxAttempts: 2, firstDelayMs: 60_000, maxDelayMs: 60_000 };
-  return { db, handleBatch, report, retry, leaseMs: LEASE_MS } satisfies BatchDeps;
+  return {
+    db,
+    handleBatch,
+    report,
+    retry,
+    leaseMs: LEASE_MS,
+    giveUp: new AbortController().signal,
+  } satisfies BatchDeps;
 }
 
 let claimsMade = 0;
@@ -51,7 +57,7 @@ test('each outcome goes to its event: values are written, failed attempts wait, 
   const batch = await claimNew(5);
   const outcomes: Outcome[] = [{ valor: 'maçã' }, { failure: 'no word' }, { valor: 'pão' }];
   const deps = createDeps(async () => outcomes);
-  expect(await runBatch(deps, batch, NEVER)).toBe(3);
+  expect(await runBatch(deps, batch)).toEqual({ served: 3 });
 
   expect(await row(1)).toMatchObject({ valor: 'maçã', processing: 0, attempts: 1 });
   expect(await row(2)).toMatchObject({ valor: null, processing: 0, attempts: 1, last_error: 'no word' });
@@ -73,7 +79,6 @@ test('what is given back is due at once, what failed is not', async () => {
   await runBatch(
     createDeps(async () => outcomes),
     await claimNew(3),
-    NEVER,
   );
   expect((await claimBatch(10)).claims).toEqual([
     { id: 2, attempt: 1 },
@@ -83,10 +88,10 @@ test('what is given back is due at once, what failed is not', async () => {
 
 test('an event whose last attempt fails is dead', async () => {
   const deps = createDeps(async (events) => events.map(() => ({ failure: 'no word' })));
-  await runBatch(deps, await claimNew(1), NEVER);
+  await runBatch(deps, await claimNew(1));
   expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
   await letTimePass();
-  await runBatch(deps, await claimBatch(1), NEVER);
+  await runBatch(deps, await claimBatch(1));
   expect(await findEvent(db, 1)).toEqual({ id: 1, valor: null, status: 'dead' });
   expect(await row(1)).toMatchObject({ attempts: 2, last_error: 'no word' });
 });
@@ -94,7 +99,7 @@ test('an event whose last attempt fails is dead', async () => {
 test('the time that is reported begins with the claim', async () => {
   const deps = createDeps(async () => [{ valor: 'mar' }]);
   const batch = await claimNew(1);
-  await runBatch(deps, { ...batch, claimedAt: performance.now() - 5_000 }, NEVER);
+  await runBatch(deps, { ...batch, claimedAt: performance.now() - 5_000 });
   const ms = deps.report.filled.mock.calls[0]![2];
   expect(ms).toBeGreaterThanOrEqual(5_000);
   expect(ms).toBe(Math.round(ms));
@@ -110,7 +115,7 @@ describe('a claim that is lost while its value is made', () => {
       ]);
       return [{ valor: 'tarde' }, { valor: 'cedo' }];
     });
-    await runBatch(deps, batch, NEVER);
+    await runBatch(deps, batch);
     expect(await row(1)).toMatchObject({ valor: null, processing: 1, claimed_by: 'b/1', attempts: 2 });
     expect(await row(2)).toMatchObject({ valor: 'cedo', processing: 0 });
     expect(deps.report.filled.mock.calls).toEqual([[[{ id: 2, attempt: 1, valor: 'cedo' }], 1, expect.any(Number)]]);
@@ -121,7 +126,7 @@ describe('a claim that is lost while its value is made', () => {
     ['a failure', () => [{ failure: 'no word' }]],
     ['no outcome', () => []],
     [
-      'a source out of order',
+      'a handler that rejects',
       () => {
         throw new Error('out of order');
       },
@@ -134,29 +139,29 @@ describe('a claim that is lost while its value is made', () => {
     await runBatch(
       createDeps(async () => outcomes()),
       batch,
-      NEVER,
-    ).catch(() => {});
+    );
     expect(await row(1)).toEqual(before);
   });
 });
 
-describe('a source that rejects', () => {
-  const outOfOrder: BatchHandler = async () => {
+describe('a handler that rejects', () => {
+  const outOfOrder: HandleBatch = async () => {
     throw new Error('out of order');
   };
 
-  test('gets its events given back untouched, and its error is passed on', async () => {
+  test('gets its events given back untouched, and its error is the result', async () => {
     const batch = await claimNew(2);
     const deps = createDeps(outOfOrder);
-    await expect(runBatch(deps, batch, NEVER)).rejects.toThrow('out of order');
+    expect(await runBatch(deps, batch)).toEqual({ served: 0, error: new Error('out of order') });
     for (const id of [1, 2]) expect(await row(id)).toMatchObject(UNTOUCHED);
     expect(deps.report.released.mock.calls).toEqual([[2, 'no values']]);
   });
 
-  test('while the database is away leaves its events to their lease, and its own error is passed on', async () => {
+  test('while the database is away leaves its events to their lease, and its error is the result', async () => {
     const batch = await claimNew(2);
     const deps = createDeps(outOfOrder);
-    await withoutTable(() => expect(runBatch(deps, batch, NEVER)).rejects.toThrow('out of order'));
+    const { error } = await withoutTable(() => runBatch(deps, batch));
+    expect(error).toEqual(new Error('out of order'));
     expect(deps.report.trouble).toHaveBeenCalledOnce();
     expect(await row(1)).toMatchObject({ processing: 1, attempts: 1 });
   });
@@ -165,7 +170,7 @@ describe('a source that rejects', () => {
 test('values that cannot be written down are reported, and their events are left to their lease', async () => {
   const batch = await claimNew(2);
   const deps = createDeps(async (events) => events.map(() => ({ valor: 'mar' })));
-  await withoutTable(() => runBatch(deps, batch, NEVER));
+  await withoutTable(() => runBatch(deps, batch));
   expect(deps.report.trouble.mock.calls).toEqual([
     ['2 events could not be filled and are left to their lease', expect.any(Error)],
   ]);
@@ -181,14 +186,16 @@ test('failures that cannot be written down keep nothing else from being written,
     CREATE TRIGGER refuse BEFORE UPDATE ON Events FOR EACH ROW FOLLOWS keep_filled_and_lease
     IF NEW.last_error = 'no word' THEN SIGNAL SQLSTATE '45000'; END IF`.execute(db);
   try {
-    await runBatch(deps, await claimNew(4), NEVER);
+    await runBatch(deps, await claimNew(4));
   } finally {
     await sql`DROP TRIGGER refuse`.execute(db);
   }
   expect(await row(1)).toMatchObject({ valor: 'mar' });
   expect(await row(2)).toMatchObject({ valor: null, processing: 1 });
   for (const id of [3, 4]) expect(await row(id)).toMatchObject(UNTOUCHED);
-  expect(deps.report.trouble.mock.calls).toEqual([['1 events that failed are left to their lease', expect.any(Error)]]);
+  expect(deps.report.trouble.mock.calls).toEqual([
+    ['1 events could not be marked as failed and are left to their lease', expect.any(Error)],
+  ]);
 });
 
 test.each([
@@ -199,7 +206,7 @@ test.each([
   ['no text at all', undefined as unknown as string],
 ])('a value that cannot be stored (%s) is a failed attempt of its event, and harms no other', async (_, valor) => {
   const deps = createDeps(async () => [{ valor: 'mar' }, { valor }, { valor: 'sol' }]);
-  await runBatch(deps, await claimNew(3), NEVER);
+  await runBatch(deps, await claimNew(3));
   expect(await row(1)).toMatchObject({ valor: 'mar' });
   expect(await row(2)).toMatchObject({ valor: null, attempts: 1, last_error: 'a value that cannot be stored' });
   expect(await row(3)).toMatchObject({ valor: 'sol' });
@@ -207,7 +214,7 @@ test.each([
 
 test('outcomes beyond the events are left out', async () => {
   const deps = createDeps(async () => [{ valor: 'mar' }, { valor: 'sol' }]);
-  await runBatch(deps, await claimNew(1), NEVER);
+  await runBatch(deps, await claimNew(1));
   expect(deps.report.filled.mock.calls).toEqual([[[{ id: 1, attempt: 1, valor: 'mar' }], 0, expect.any(Number)]]);
 });
 
@@ -217,14 +224,14 @@ describe('the lease', () => {
     await sql`UPDATE Events SET due_at = NOW(3) + INTERVAL 1 SECOND`.execute(db);
     const made = Promise.withResolvers<Outcome[]>();
     const deps = { ...createDeps(() => made.promise), leaseMs: 1_000 };
-    const worked = runBatch(deps, batch, NEVER);
+    const worked = runBatch(deps, batch);
     // Past the first lease and the second, by the database's clock; nobody else gets the events meanwhile.
     const { first } = (await sql<{ first: Date }>`SELECT NOW(3) + INTERVAL 1500000 MICROSECOND AS first`.execute(db))
       .rows[0]!;
     await expect.poll(async () => (await row(1)).due_at! > first && (await row(2)).due_at! > first).toBe(true);
     expect((await claimEvents(db, { claimedBy: 'b/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([]);
     made.resolve([{ valor: 'longe' }, { valor: 'tarde' }]);
-    expect(await worked).toBe(2);
+    expect(await worked).toEqual({ served: 2 });
     expect(await row(1)).toMatchObject({ valor: 'longe', attempts: 1 });
     expect(deps.report.filled.mock.calls[0]?.[1]).toBe(0);
   });
@@ -235,7 +242,7 @@ describe('the lease', () => {
     await claimEvents(db, { claimedBy: 'b/2', limit: 10, leaseMs: LEASE_MS });
     const theirs = (await row(1)).due_at;
     const made = Promise.withResolvers<Outcome[]>();
-    const worked = runBatch({ ...createDeps(() => made.promise), leaseMs: 3 }, batch, NEVER);
+    const worked = runBatch({ ...createDeps(() => made.promise), leaseMs: 3 }, batch);
     await sql`SELECT SLEEP(0.05)`.execute(db);
     made.resolve([{ valor: 'tarde' }]);
     await worked;

@@ -2,10 +2,11 @@ import { sql } from 'kysely';
 import { describe, expect, test, vi } from 'vitest';
 import { claimEvents } from '../database/events/claim.ts';
 import { createEvents } from '../database/events/create.ts';
-import { type BatchHandler, type Outcome, SourceDownError } from '../handlers/handler.ts';
+import { type HandleBatch, type Outcome, SourceDownError } from '../handlers/handler.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
-import { createWorkerState, runWorker, type WorkerDeps, workRound } from './worker.ts';
+import type { ConsumerDeps } from './options.ts';
+import { createWorkerState, runWorker, workRound } from './worker.ts';
 
 const database = await useTestDatabase();
 const { db, letTimePass } = database;
@@ -24,18 +25,20 @@ async function count(condition: ReturnType<typeof sql>): Promise<number> {
 const held = () => count(sql`processing = 1`);
 const filled = () => count(sql`valor <> ''`);
 
-function createWorker(handleBatch: BatchHandler, options: Partial<WorkerDeps> = {}) {
+function createWorker(handleBatch: HandleBatch, options: Partial<ConsumerDeps> = {}) {
   const report = createRecordingReport();
   const retry = { maxAttempts: 2, firstDelayMs: 60_000, maxDelayMs: 60_000 };
   const pace = { batch: 10, concurrency: 1, pollMs: 5, leaseMs: 30_000, once: true };
-  const deps: WorkerDeps = { db, handleBatch, report, retry, consumer: 'a', ...pace, ...options };
-  return { deps, report, state: createWorkerState(deps) };
+  const giveUp = new AbortController();
+  const who = { kind: 'word', consumer: 'a', giveUp: giveUp.signal };
+  const deps: ConsumerDeps = { db, handleBatch, report, retry, ...who, ...pace, ...options };
+  return { deps, report, state: createWorkerState(deps.batch), giveUp };
 }
 
-/** A source that answers when the test does. */
-function createHandSource() {
+/** A handler that answers when the test does. */
+function createHandHandler() {
   const calls: { ids: number[]; answer: (outcomes: Outcome[]) => void }[] = [];
-  const handleBatch: BatchHandler = (events, signal) => {
+  const handleBatch: HandleBatch = (events, signal) => {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome[]>();
     calls.push({ ids: events.map(({ id }) => id), answer: resolve });
     signal.addEventListener('abort', () => reject(signal.reason as Error));
@@ -44,14 +47,14 @@ function createHandSource() {
   return { calls, handleBatch };
 }
 
-const busy: BatchHandler = () => Promise.reject(new SourceDownError('busy', LONG_MS));
-const named: BatchHandler = async (events) => events.map(({ id }) => ({ valor: `palavra-${id}` }));
+const busy: HandleBatch = () => Promise.reject(new SourceDownError(LONG_MS));
+const named: HandleBatch = async (events) => events.map(({ id }) => ({ valor: `palavra-${id}` }));
 
 describe('a worker', () => {
   test('fills everything that is due, each event with its own value, and with `once` ends then', async () => {
     await createEvents(db, some(25));
     const { deps, report } = createWorker(named);
-    await runWorker(deps, NEVER, NEVER);
+    await runWorker(deps, NEVER);
     expect(await count(sql`valor = CONCAT('palavra-', id) AND processing = 0 AND attempts = 1`)).toBe(25);
     expect(report.filled.mock.calls.map(([fills, lost]) => [fills.length, lost])).toEqual([
       [10, 0],
@@ -62,7 +65,7 @@ describe('a worker', () => {
 
   test('rests for about a poll when nothing is due', async () => {
     const { deps, state } = createWorker(named, { once: false, pollMs: 1_000 });
-    const delayMs = await workRound(deps, state, NEVER, NEVER);
+    const delayMs = await workRound(deps, state, NEVER);
     expect(delayMs).toBeGreaterThanOrEqual(900);
     expect(delayMs).toBeLessThanOrEqual(1_100);
   });
@@ -72,7 +75,7 @@ describe('a worker', () => {
     for (const once of [false, true]) {
       const { deps, state } = createWorker(named, { once });
       state.cursor = (claim) => claim(new Date('2037-01-01'));
-      await workRound(deps, state, NEVER, NEVER);
+      await workRound(deps, state, NEVER);
       await Promise.all(state.running);
       expect(await filled()).toBe(once ? 1 : 0);
     }
@@ -80,7 +83,7 @@ describe('a worker', () => {
 
   test('finds what came to lie before its cursor', async () => {
     const stop = new AbortController();
-    const running = runWorker(createWorker(named, { once: false }).deps, stop.signal, NEVER);
+    const running = runWorker(createWorker(named, { once: false }).deps, stop.signal);
     await createEvents(db, some(1));
     await expect.poll(filled).toBe(1);
     await sql`INSERT INTO Events (id, due_at) VALUES (2, NOW(3) - INTERVAL 1 HOUR)`.execute(db);
@@ -91,7 +94,7 @@ describe('a worker', () => {
 
   test('claims under a name of its own each time, for an attempt may be given back and come again', async () => {
     await createEvents(db, some(2));
-    await runWorker(createWorker(named, { batch: 1 }).deps, NEVER, NEVER);
+    await runWorker(createWorker(named, { batch: 1 }).deps, NEVER);
     const rows = await db.selectFrom('Events').select('claimed_by').execute();
     expect(new Set(rows.map(({ claimed_by }) => claimed_by)).size).toBe(2);
   });
@@ -99,7 +102,7 @@ describe('a worker', () => {
   test('goes on looking for new events when nothing is due', async () => {
     const stop = new AbortController();
     const { deps } = createWorker(named, { once: false });
-    const running = runWorker(deps, stop.signal, NEVER);
+    const running = runWorker(deps, stop.signal);
     for (let n = 1; n <= 3; n++) {
       await createEvents(db, some(1));
       await expect.poll(filled).toBe(n);
@@ -110,12 +113,12 @@ describe('a worker', () => {
 
   test('goes round at once after a batch, also after one that was not full', async () => {
     const stop = new AbortController();
-    const { calls, handleBatch } = createHandSource();
+    const { calls, handleBatch } = createHandHandler();
     const { deps } = createWorker(handleBatch, { once: false, concurrency: 2, pollMs: 60_000 });
     await createEvents(db, some(3));
-    const running = runWorker(deps, stop.signal, NEVER);
+    const running = runWorker(deps, stop.signal);
     await expect.poll(() => calls.length, WAIT).toBe(1);
-    await createEvents(db, some(2)); // a second hand is free, but would have found nothing before
+    await createEvents(db, some(2)); // a second batch may run, but a claim would have found nothing before
     calls[0]!.answer(calls[0]!.ids.map((id) => ({ valor: `palavra-${id}` })));
     await expect.poll(() => calls.length, WAIT).toBe(2);
     expect(calls.map(({ ids }) => ids.length)).toEqual([3, 2]);
@@ -125,13 +128,12 @@ describe('a worker', () => {
     await running;
   });
 
-  test('does not let what comes wait longer than a poll for a batch that is in hand', async () => {
-    const { calls, handleBatch } = createHandSource();
+  test('does not let what comes wait longer than a poll for a batch that is running', async () => {
+    const { calls, handleBatch } = createHandHandler();
     const stop = new AbortController();
-    const giveUp = new AbortController();
-    const { deps } = createWorker(handleBatch, { once: false, concurrency: 2 });
+    const { deps, giveUp } = createWorker(handleBatch, { once: false, concurrency: 2 });
     await createEvents(db, some(1));
-    const running = runWorker(deps, stop.signal, giveUp.signal);
+    const running = runWorker(deps, stop.signal);
     await expect.poll(() => calls.length, WAIT).toBe(1);
     await createEvents(db, some(1));
     await expect.poll(() => calls.length, WAIT).toBe(2);
@@ -140,11 +142,11 @@ describe('a worker', () => {
     await running;
   });
 
-  test('claims the next batch while another is in hand, and never holds more than its concurrency', async () => {
+  test('claims the next batch while another is running, and never holds more than its concurrency', async () => {
     await createEvents(db, some(24));
     const atOnce: number[] = [];
     let running = 0;
-    const handleBatch: BatchHandler = async (events, signal) => {
+    const handleBatch: HandleBatch = async (events, signal) => {
       running++;
       // Three batches of two come together before any of them is answered.
       await vi.waitFor(() => expect(running).toBe(3), { timeout: 5_000, interval: 5 });
@@ -154,65 +156,65 @@ describe('a worker', () => {
       return named(events, signal);
     };
     const { deps } = createWorker(handleBatch, { batch: 2, concurrency: 3 });
-    await runWorker(deps, NEVER, NEVER);
+    await runWorker(deps, NEVER);
     expect(await filled()).toBe(24);
     expect(atOnce).toEqual(Array.from({ length: 12 }, () => 6));
   });
 });
 
-describe('a source that serves fewer than asked', () => {
+describe('a handler that serves fewer than asked', () => {
   test('is asked for as many as it serves, and then for more again', async () => {
     await createEvents(db, some(23));
     const asked: number[] = [];
-    const handleBatch: BatchHandler = async (events, signal) => {
+    const handleBatch: HandleBatch = async (events, signal) => {
       asked.push(events.length);
       return (await named(events, signal)).slice(0, 5);
     };
     const { deps, report } = createWorker(handleBatch, { batch: 16 });
-    await runWorker(deps, NEVER, NEVER);
+    await runWorker(deps, NEVER);
     expect(asked).toEqual([16, 5, 6, 5, 3]);
     // What was given back for want of values has its first attempt still before it.
     expect(await count(sql`valor <> '' AND attempts = 1`)).toBe(23);
-    expect(report.sourceDown).not.toHaveBeenCalled();
+    expect(report.handlerDown).not.toHaveBeenCalled();
   });
 });
 
-describe('a source that is out of order', () => {
+describe('a handler that is down', () => {
   test('is asked with no event at stake until it works; nothing is claimed, and no attempt counts', async () => {
     await createEvents(db, some(8));
     const asked: number[] = [];
     const atStake: number[] = [];
-    const handleBatch: BatchHandler = async (events, signal) => {
+    const handleBatch: HandleBatch = async (events, signal) => {
       asked.push(events.length);
       if (events.length === 0) atStake.push(await count(sql`processing = 1 OR attempts > 0`));
       if (atStake.length < 2) throw new Error('out of order');
       return named(events, signal);
     };
     const { deps, report } = createWorker(handleBatch, { batch: 4, concurrency: 2 });
-    await runWorker(deps, NEVER, NEVER);
+    await runWorker(deps, NEVER);
 
     expect(atStake).toEqual([0, 0]);
     expect(asked.indexOf(0)).toBeLessThanOrEqual(2);
     expect(await count(sql`valor <> '' AND attempts = 1`)).toBe(8);
-    expect(report.sourceDown.mock.calls).toEqual([[new Error('out of order')]]);
-    expect(report.sourceBack).toHaveBeenCalledOnce();
+    expect(report.handlerDown.mock.calls).toEqual([['word', new Error('out of order')]]);
+    expect(report.handlerBack).toHaveBeenCalledOnce();
     expect(report.trouble).not.toHaveBeenCalled();
   });
 
   test('is left alone for as long as it wants', async () => {
     await createEvents(db, some(1));
     const { deps, state } = createWorker(busy);
-    await workRound(deps, state, NEVER, NEVER);
+    await workRound(deps, state, NEVER);
     await Promise.all(state.running);
-    expect(await workRound(deps, state, NEVER, NEVER)).toBeGreaterThan(LONG_MS - 10_000);
+    expect(await workRound(deps, state, NEVER)).toBeGreaterThan(LONG_MS - 10_000);
   });
 
   test('does not keep a worker from stopping', async () => {
     await createEvents(db, some(1));
     const stop = new AbortController();
     const { deps, report } = createWorker(busy);
-    const running = runWorker(deps, stop.signal, NEVER);
-    await vi.waitFor(() => expect(report.sourceDown).toHaveBeenCalled());
+    const running = runWorker(deps, stop.signal);
+    await vi.waitFor(() => expect(report.handlerDown).toHaveBeenCalled());
     stop.abort();
     await running;
     expect(await row(1)).toMatchObject(UNTOUCHED);
@@ -223,7 +225,7 @@ test('a claim that the database refuses is reported, and the next round follows'
   await createEvents(db, some(3));
   const { deps, report } = createWorker(named);
   await sql`RENAME TABLE Events TO Elsewhere`.execute(db);
-  const running = runWorker(deps, NEVER, NEVER);
+  const running = runWorker(deps, NEVER);
   try {
     await vi.waitFor(() => expect(report.trouble).toHaveBeenCalled(), { timeout: 5_000 });
   } finally {
@@ -236,9 +238,9 @@ test('a claim that the database refuses is reported, and the next round follows'
 
 test('a claim that is lost while its value is made changes nothing, and the worker goes on', async () => {
   await createEvents(db, some(1));
-  const { calls, handleBatch } = createHandSource();
+  const { calls, handleBatch } = createHandHandler();
   const { deps, state, report } = createWorker(handleBatch);
-  await workRound(deps, state, NEVER, NEVER);
+  await workRound(deps, state, NEVER);
   await letTimePass();
   await claimEvents(db, { claimedBy: 'b/1', limit: 1, leaseMs: 30_000 });
   const before = await row(1);
@@ -246,16 +248,16 @@ test('a claim that is lost while its value is made changes nothing, and the work
   await Promise.all(state.running);
   expect(await row(1)).toEqual(before);
   expect(report.filled.mock.calls).toEqual([[[], 1, expect.any(Number)]]);
-  expect(await workRound(deps, state, NEVER, NEVER)).toBe('done');
+  expect(await workRound(deps, state, NEVER)).toBe('done');
 });
 
 describe('stopping', () => {
   test('claims no more and finishes what is held', async () => {
     await createEvents(db, some(6));
     const stop = new AbortController();
-    const { calls, handleBatch } = createHandSource();
+    const { calls, handleBatch } = createHandHandler();
     const { deps } = createWorker(handleBatch, { batch: 2, concurrency: 2, once: false });
-    const running = runWorker(deps, stop.signal, NEVER);
+    const running = runWorker(deps, stop.signal);
     await vi.waitFor(() => expect(calls).toHaveLength(2));
     const ended = vi.fn<() => void>();
     void running.then(ended);
@@ -272,17 +274,17 @@ describe('stopping', () => {
 
   test('does not wait for the next look at the table', async () => {
     const stop = new AbortController();
-    const running = runWorker(createWorker(named, { once: false, pollMs: LONG_MS }).deps, stop.signal, NEVER);
+    const running = runWorker(createWorker(named, { once: false, pollMs: LONG_MS }).deps, stop.signal);
     stop.abort();
     await running;
   });
 
-  test('and giving up gives back what is held, and blames neither the events nor the source', async () => {
+  test('and giving up gives back what is held, and blames neither the events nor the handler', async () => {
     await createEvents(db, some(4));
-    const [stop, giveUp] = [new AbortController(), new AbortController()];
-    const { calls, handleBatch } = createHandSource();
-    const { deps, report } = createWorker(handleBatch, { batch: 2, concurrency: 2, once: false });
-    const running = runWorker(deps, stop.signal, giveUp.signal);
+    const stop = new AbortController();
+    const { calls, handleBatch } = createHandHandler();
+    const { deps, report, giveUp } = createWorker(handleBatch, { batch: 2, concurrency: 2, once: false });
+    const running = runWorker(deps, stop.signal);
     await vi.waitFor(() => expect(calls).toHaveLength(2));
     stop.abort();
     giveUp.abort();
@@ -292,64 +294,63 @@ describe('stopping', () => {
       [2, 'shutting down'],
       [2, 'shutting down'],
     ]);
-    expect(report.sourceDown).not.toHaveBeenCalled();
+    expect(report.handlerDown).not.toHaveBeenCalled();
   });
 });
 
-test('a source that serves none of its events counts as out of order, and is left alone for a while', async () => {
+test('a handler that serves none of its events counts as down, and is left alone for a while', async () => {
   await createEvents(db, some(3));
-  const handleBatch = vi.fn<BatchHandler>(() => Promise.resolve([]));
+  const handleBatch = vi.fn<HandleBatch>(() => Promise.resolve([]));
   const { deps, report, state } = createWorker(handleBatch);
-  await workRound(deps, state, NEVER, NEVER);
+  await workRound(deps, state, NEVER);
   await Promise.all(state.running);
-  expect(await workRound(deps, state, NEVER, NEVER)).toBeGreaterThan(500);
+  expect(await workRound(deps, state, NEVER)).toBeGreaterThan(500);
   expect(handleBatch).toHaveBeenCalledTimes(1);
-  expect(report.sourceDown).toHaveBeenCalledTimes(1);
+  expect(report.handlerDown).toHaveBeenCalledTimes(1);
   expect(await row(1)).toMatchObject(UNTOUCHED);
 });
 
-test('stopping does not wait for the answer of a source that is out of order', async () => {
+test('stopping does not wait for the answer of a handler that is down', async () => {
   const stop = new AbortController();
   const asked = Promise.withResolvers<void>();
   const { deps, state } = createWorker((_, signal) => {
     asked.resolve();
     return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
   });
-  state.outage.begin(new SourceDownError('busy', 0));
-  // Its pause is over before it begins to be asked.
-  await expect.poll(() => state.outage.pauseMs(), { timeout: 5_000 }).toBe(0);
-  const round = workRound(deps, state, stop.signal, NEVER);
+  state.breaker.open(new SourceDownError());
+  await expect.poll(() => state.breaker.state(), { timeout: 5_000 }).toBe('half-open');
+  const round = workRound(deps, state, stop.signal);
   await asked.promise;
   stop.abort();
   expect(await round).toBe(0);
 });
 
-test('a source that refuses large batches gets smaller ones until all is filled', async () => {
+test('a handler that refuses large batches gets smaller ones until all is filled', async () => {
   await createEvents(db, some(20));
-  const handleBatch: BatchHandler = async (events) => {
-    if (events.length > 3) throw new SourceDownError('too many at once', 1);
+  const handleBatch: HandleBatch = async (events) => {
+    if (events.length > 3) throw new SourceDownError(1);
     return events.map(() => ({ valor: 'pouco' }));
   };
   const { deps, report, state } = createWorker(handleBatch);
   let delayMs: number | 'done' = 0;
   await vi.waitFor(
     async () => {
-      delayMs = await workRound(deps, state, NEVER, NEVER);
+      delayMs = await workRound(deps, state, NEVER);
       await Promise.all(state.running);
       expect(delayMs).toBe('done');
     },
     { timeout: 20_000, interval: 5 },
   );
   expect(await filled()).toBe(20);
-  expect(report.sourceDown.mock.calls.length).toBeLessThan(8);
+  expect(report.handlerDown.mock.calls.length).toBeLessThan(8);
 });
 
 test('a claim that was full when it was asked for stays so when larger ones have been allowed meanwhile', async () => {
   await createEvents(db, some(20));
-  const { calls, handleBatch } = createHandSource();
+  const { calls, handleBatch } = createHandHandler();
   const { deps, state } = createWorker(handleBatch, { concurrency: 2, pollMs: LONG_MS });
-  const round = workRound(deps, state, NEVER, NEVER);
-  state.most = 11; // as when another batch succeeds
+  const round = workRound(deps, state, NEVER);
+  state.limit = 11; // as when another batch succeeds
   expect(await round).toBe(0);
   expect(calls.map(({ ids }) => ids.length)).toEqual([10]);
 });

@@ -1,28 +1,31 @@
-/** The event that a handler is to fill: its id, and which attempt at it this is. */
+/** An event as its handler sees it; `attempt`: which attempt at it this is, from 1. */
 interface HandlerEvent {
   id: number;
   attempt: number;
 }
 
-/** What became of one event: its value, or why this attempt failed. */
+/** How the attempt at one event ended: with its value, or with the reason of its failure. */
 export type Outcome = { valor: string } | { failure: string };
 
-/**
- * Where values come from; the word service is one such source.
- *
- * Resolves to the outcomes of the first events, in their order. Fewer outcomes than events: the others could not be
- * served this time, and are given back untouched. Rejects if the source itself is out of order, so that no event is to
- * blame; nothing is claimed until it works again. Called with no events it is asked only that: whether it works.
- * May be called more than once for one event. Must end soon after `signal` is aborted.
- */
-export type BatchHandler = (events: readonly HandlerEvent[], signal: AbortSignal) => Promise<Outcome[]>;
+/** Fills the events of one kind, many in one call. The log calls it by that kind. */
+export interface BatchHandler {
+  kind: string;
+  handleBatch: HandleBatch;
+}
 
-/** A source may reject with this to say how long it wants to be left alone. */
+/**
+ * Resolves to the outcomes of the first events, in their order. Fewer outcomes than events: the others are given back
+ * untouched. Rejects when no event is to blame; then nothing is claimed until a call without events resolves.
+ * It may be called more than once for one event, and must end soon after `signal` is aborted.
+ */
+export type HandleBatch = (events: readonly HandlerEvent[], signal: AbortSignal) => Promise<Outcome[]>;
+
+/** A handler rejects with it when its source wants to be left alone for at least `pauseMs`. @default 0 */
 export class SourceDownError extends Error {
   override readonly name = 'SourceDownError';
   readonly pauseMs: number;
 
-  constructor(message: string, pauseMs: number) {
+  constructor(pauseMs = 0, message = 'the source is down') {
     super(message);
     this.pauseMs = pauseMs;
   }

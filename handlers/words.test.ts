@@ -12,7 +12,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Behaviour, behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
 import { SourceDownError } from './handler.ts';
-import { createWordHandler, type WordServiceOptions } from './words.ts';
+import { createWordHandler, type WordHandlerOptions } from './words.ts';
 
 const NEVER = new AbortController().signal;
 const FOREVER_MS = 3_600_000;
@@ -52,15 +52,15 @@ const status =
     void response.writeHead(code, headers).end(body);
 const sends = (body: string | Buffer) => status(200, {}, body);
 
-const source = (url: string, options: Partial<WordServiceOptions> = {}) =>
-  createWordHandler({ url, attemptMs: 10_000, totalMs: 30_000, retries: 3, ...options });
+const handler = (url: string, options: Partial<WordHandlerOptions> = {}) =>
+  createWordHandler({ url, attemptMs: 10_000, totalMs: 30_000, ...options }).handleBatch;
 const events = (count: number) => Array.from({ length: count }, (_, index) => ({ id: index + 1, attempt: 1 }));
 const words = (...list: string[]) => sends(JSON.stringify(list.map((word) => ({ word }))));
 
 describe('a service that works', () => {
   test('is asked once for as many words as there are events, in Portuguese', async () => {
     const { url, asked } = await serve(healthy);
-    const outcomes = await source(url)(events(500), NEVER);
+    const outcomes = await handler(url)(events(500), NEVER);
     expect(outcomes.filter((outcome) => 'valor' in outcome)).toHaveLength(500);
     expect(asked).toEqual(['/api?language=pt-br&words=500']);
   });
@@ -71,35 +71,35 @@ describe('a service that works', () => {
       headers = request.headers;
       healthy(request, response);
     });
-    await source(url)(events(1), NEVER);
+    await handler(url)(events(1), NEVER);
     expect(headers).toMatchObject({ accept: 'application/json', 'accept-encoding': 'identity' });
   });
 
   test('may have a query of its own in its address', async () => {
     const { url, asked } = await serve(words('mar'));
-    await source(`${url}?key=a%20b&words=9`)(events(1), NEVER);
+    await handler(`${url}?key=a%20b&words=9`)(events(1), NEVER);
     expect(asked).toEqual(['/api?key=a+b&words=1&language=pt-br']);
   });
 
   test('is asked for one word when there is no event, and none comes back', async () => {
     const { url, asked } = await serve(healthy);
-    expect(await source(url)([], NEVER)).toEqual([]);
+    expect(await handler(url)([], NEVER)).toEqual([]);
     expect(asked).toEqual(['/api?language=pt-br&words=1']);
   });
 
   test('may send fewer words than asked: only so many events are served', async () => {
     const { url } = await serve(faulty('fewer'));
-    expect(await source(url)(events(9), NEVER)).toHaveLength(4);
+    expect(await handler(url)(events(9), NEVER)).toHaveLength(4);
   });
 
   test('gives its words to the events in their order; more than asked for are cut', async () => {
     const { url } = await serve(words('maçã', 'pão', 'avó'));
-    expect(await source(url)(events(2), NEVER)).toEqual([{ valor: 'maçã' }, { valor: 'pão' }]);
+    expect(await handler(url)(events(2), NEVER)).toEqual([{ valor: 'maçã' }, { valor: 'pão' }]);
   });
 
   test('may send something that is no word: that event fails, the others do not', async () => {
     const { url, asked } = await serve(faulty('not-words'));
-    const outcomes = await source(url)(events(4), NEVER);
+    const outcomes = await handler(url)(events(4), NEVER);
     expect(outcomes.map((outcome) => Object.keys(outcome)[0])).toEqual(['valor', 'failure', 'valor', 'failure']);
     expect(asked).toHaveLength(1);
   });
@@ -119,13 +119,13 @@ describe('a fault that may pass', () => {
     ['an empty list', faulty('empty')],
   ])('%s is retried', async (_, fault) => {
     const { url, asked } = await serve(fault, healthy);
-    expect(await source(url)(events(2), NEVER)).toHaveLength(2);
+    expect(await handler(url)(events(2), NEVER)).toHaveLength(2);
     expect(asked).toHaveLength(2);
   });
 
   test('is retried no more often than said, and what it was is the error', async () => {
     const { url, asked } = await serve(faulty('error'));
-    await expect(source(url, { retries: 2 })(events(1), NEVER)).rejects.toThrow('the word service answered 500');
+    await expect(handler(url, { retries: 2 })(events(1), NEVER)).rejects.toThrow('the word service answered 500');
     expect(asked).toHaveLength(3);
   });
 
@@ -134,7 +134,7 @@ describe('a fault that may pass', () => {
     await new Promise((resolve) => server.close(resolve));
     const calls = vi.spyOn(globalThis, 'fetch');
     onTestFinished(() => calls.mockRestore());
-    await expect(source(url, { retries: 1 })(events(1), NEVER)).rejects.toThrow('fetch failed');
+    await expect(handler(url, { retries: 1 })(events(1), NEVER)).rejects.toThrow('fetch failed');
     expect(calls).toHaveBeenCalledTimes(2);
   });
 });
@@ -148,7 +148,7 @@ test.each<[string, RequestListener, string]>([
   ['a compressed answer', status(200, { 'Content-Encoding': 'gzip' }, gzipSync('[{"word":"não"}]')), 'compressed'],
 ])('%s is an error at once, since the next call would meet the same', async (_, answer, message) => {
   const { url, asked, open } = await serve(answer);
-  await expect(source(url)(events(1), NEVER)).rejects.toThrow(message);
+  await expect(handler(url)(events(1), NEVER)).rejects.toThrow(message);
   expect(asked).toHaveLength(1);
   await expect.poll(() => open.size).toBe(0);
 });
@@ -156,7 +156,7 @@ test.each<[string, RequestListener, string]>([
 test('a redirect is not followed to another server', async () => {
   const other = await serve(healthy);
   const { url } = await serve(status(307, { Location: other.url }));
-  await expect(source(url)(events(1), NEVER)).rejects.toThrow('answered 307');
+  await expect(handler(url)(events(1), NEVER)).rejects.toThrow('answered 307');
   expect(other.asked).toEqual([]);
 });
 
@@ -171,7 +171,7 @@ describe('Retry-After', () => {
     ['a day, of which we wait a minute', 503, '86400', 60_000, 60_000],
   ])('in %s is how long the service is left alone, and nothing is retried', async (_, code, value, least, most) => {
     const { url, asked } = await serve(status(code, { 'Retry-After': value }));
-    const error: unknown = await source(url)(events(1), NEVER).catch((error: unknown) => error);
+    const error: unknown = await handler(url)(events(1), NEVER).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(SourceDownError);
     const { pauseMs } = error as SourceDownError;
     expect(pauseMs).toBeGreaterThanOrEqual(least);
@@ -204,7 +204,7 @@ describe.each<[string, RequestListener]>([
     ['all attempts together', { attemptMs: FOREVER_MS, totalMs: 150, retries: 3 }, 1],
   ])('is cut at the limit for %s', async (_, limits, calls) => {
     const { url, asked, open } = await serve(answer);
-    await expect(source(url, limits)(events(1), NEVER)).rejects.toThrow('timeout');
+    await expect(handler(url, limits)(events(1), NEVER)).rejects.toThrow('timeout');
     expect(asked).toHaveLength(calls);
     await expect.poll(() => open.size).toBe(0);
   });
@@ -212,7 +212,7 @@ describe.each<[string, RequestListener]>([
   test('ends at once when the work is given up', async () => {
     const { url, asked, open } = await serve(answer);
     const giveUp = new AbortController();
-    const outcome = source(url)(events(1), giveUp.signal);
+    const outcome = handler(url)(events(1), giveUp.signal);
     await vi.waitFor(() => expect(asked).toHaveLength(1));
     giveUp.abort(new Error('given up'));
     await expect(outcome).rejects.toThrow('given up');
@@ -222,7 +222,7 @@ describe.each<[string, RequestListener]>([
 
 test('the limit for all attempts ends the retries too', async () => {
   const { url, asked } = await serve(faulty('error'));
-  await expect(source(url, { totalMs: 500, retries: 1_000 })(events(1), NEVER)).rejects.toThrow();
+  await expect(handler(url, { totalMs: 500, retries: 1_000 })(events(1), NEVER)).rejects.toThrow();
   expect(asked.length).toBeGreaterThan(1);
   expect(asked.length).toBeLessThan(10);
 });
@@ -230,7 +230,7 @@ test('the limit for all attempts ends the retries too', async () => {
 test('giving up ends the pause before a retry', async () => {
   const { url, asked } = await serve(faulty('error'));
   const giveUp = new AbortController();
-  const outcome = source(url, { retries: 1_000, totalMs: FOREVER_MS })(events(1), giveUp.signal);
+  const outcome = handler(url, { retries: 1_000, totalMs: FOREVER_MS })(events(1), giveUp.signal);
   await vi.waitFor(() => expect(asked.length).toBeGreaterThan(1));
   giveUp.abort(new Error('given up'));
   await expect(outcome).rejects.toThrow('given up');
@@ -256,6 +256,6 @@ describe('nothing gets through of', () => {
     ['a gzip bomb in disguise', sends(bomb), /not valid|more than 8192 bytes/],
   ])('%s', async (_, answer, message) => {
     const { url } = await serve(answer);
-    await expect(source(url, { retries: 0 })(events(1), NEVER)).rejects.toThrow(message);
+    await expect(handler(url, { retries: 0 })(events(1), NEVER)).rejects.toThrow(message);
   });
 });

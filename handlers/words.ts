@@ -1,37 +1,44 @@
 import pRetry, { AbortError } from 'p-retry';
 import { type BatchHandler, type Outcome, SourceDownError } from './handler.ts';
 
-export interface WordServiceOptions {
+export interface WordHandlerOptions {
   /** Asked with `?language=pt-br&words=N`; answers `[{"word":"…"}, …]`. */
   url: string;
-  /** For one call, headers and body together. */
-  attemptMs: number;
-  /** For one batch with all its retries. It may be longer than the lease, which is renewed meanwhile. */
-  totalMs: number;
-  /** How often a call that failed in passing is repeated. */
-  retries: number;
+  /** Time limit of one call, headers and body together. @default 5_000 */
+  attemptMs?: number;
+  /** Time limit of one batch with all its retries. It may be longer than the lease. @default 20_000 */
+  totalMs?: number;
+  /** How often a call is repeated after a transient failure. @default 3 */
+  retries?: number;
 }
 
 const BYTES_PER_WORD = 4_096;
 const LONGEST_PAUSE_MS = 60_000;
 
-/** A source of words. The service is not trusted: nothing but words gets through, and no answer can take long or much. */
-export function createWordHandler({ url, attemptMs, totalMs, retries }: WordServiceOptions): BatchHandler {
-  return async (events, signal) => {
-    // Even when nothing is to be filled one word is asked for: that shows whether the service works.
-    const count = Math.max(events.length, 1);
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(totalMs)]);
-    const call = () => fetchWords(url, count, AbortSignal.any([limit, AbortSignal.timeout(attemptMs)]));
-    const words = await pRetry(call, {
-      retries,
-      minTimeout: 100,
-      maxTimeout: 5_000,
-      randomize: true,
-      maxRetryTime: totalMs,
-      signal: limit,
-      shouldRetry: ({ error }) => !(error instanceof SourceDownError),
-    });
-    return words.slice(0, events.length).map(toOutcome);
+/**
+ * The handler of the kind `word`, which asks a word service. The service is not trusted: nothing but words gets through,
+ * and no answer can take long or be large.
+ */
+export function createWordHandler(options: WordHandlerOptions): BatchHandler {
+  const { url, attemptMs = 5_000, totalMs = 20_000, retries = 3 } = options;
+  return {
+    kind: 'word',
+    async handleBatch(events, signal) {
+      // Without events, one word shows whether the service works.
+      const count = Math.max(events.length, 1);
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(totalMs)]);
+      const call = () => fetchWords(url, count, AbortSignal.any([deadline, AbortSignal.timeout(attemptMs)]));
+      const words = await pRetry(call, {
+        retries,
+        minTimeout: 100,
+        maxTimeout: 5_000,
+        randomize: true,
+        maxRetryTime: totalMs,
+        signal: deadline,
+        shouldRetry: ({ error }) => !(error instanceof SourceDownError),
+      });
+      return words.slice(0, events.length).map(toOutcome);
+    },
   };
 }
 
@@ -41,7 +48,7 @@ async function fetchWords(url: string, count: number, signal: AbortSignal): Prom
   address.searchParams.set('words', String(count));
   const response = await fetch(address, {
     signal,
-    // An answer that leads elsewhere, or unpacks to more than it weighs, is not one to follow.
+    // A redirect may lead to an inside address, and a small compressed answer may unpack to a very large one.
     redirect: 'manual',
     headers: { Accept: 'application/json', 'Accept-Encoding': 'identity' },
   });
@@ -57,9 +64,10 @@ async function fetchWords(url: string, count: number, signal: AbortSignal): Prom
 function checkAnswer(response: Response): void {
   const { status, headers } = response;
   const pauseMs = retryAfterMs(headers.get('retry-after'));
-  if (pauseMs !== undefined && status >= 400) throw new SourceDownError(`the word service answered ${status}`, pauseMs);
-  if ([408, 425, 429].includes(status) || status >= 500) throw new Error(`the word service answered ${status}`);
-  if (status !== 200) throw new AbortError(`the word service answered ${status}`);
+  const answer = `the word service answered ${status}`;
+  if (pauseMs !== undefined && status >= 400) throw new SourceDownError(pauseMs, answer);
+  if ([408, 425, 429].includes(status) || status >= 500) throw new Error(answer);
+  if (status !== 200) throw new AbortError(answer); // the next call would get the same
   if (!['identity', null].includes(headers.get('content-encoding'))) {
     throw new AbortError('the word service sent a compressed answer');
   }

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import type { Report } from '../consumer/report/report.ts';
-import { type Batch } from '../consumer/run-batch.ts';
-import { runWorker } from '../consumer/worker.ts';
+import { runConsumer } from '../consumer/run-consumer.ts';
 import type { Database } from '../database/connect.ts';
 import { createEvents } from '../database/events/create.ts';
 import { countEvents } from '../database/events/read.ts';
+import type { HandleBatch } from '../handlers/handler.ts';
 import { createBatcher } from '../producer/create-batcher.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -43,11 +43,18 @@ async function foreignConsume(one: Database): Promise<number> {
 
 const silent = new Proxy({} as Report, { get: () => () => {} });
 
-function ourWorker(db: Database, stop: AbortSignal): Promise<void> {
-  const handleBatch = (events: Batch['claims']) => Promise.resolve(events.map(() => ({ valor: 'nossa' })));
+function ourConsumer(db: Database, signal: AbortSignal): Promise<void> {
+  const handleBatch: HandleBatch = async (events) => events.map(() => ({ valor: 'nossa' }));
   const retry = { maxAttempts: 5, firstDelayMs: 10, maxDelayMs: 10 };
-  const settings = { consumer: 'ours', batch: 5, concurrency: 2, pollMs: 5, leaseMs: 30_000, once: false };
-  return runWorker({ db, handleBatch, retry, report: silent, ...settings }, stop, new AbortController().signal);
+  return runConsumer({
+    db,
+    handler: { kind: 'word', handleBatch },
+    signal,
+    report: silent,
+    batch: 5,
+    pollMs: 5,
+    retry,
+  });
 }
 
 test('foreign producers and consumers work beside ours: every event is created once and filled once', async () => {
@@ -55,7 +62,7 @@ test('foreign producers and consumers work beside ours: every event is created o
   const { db } = database;
   const create = createBatcher({ db, maxRequests: 100, maxQueued: 10_000 });
   const stop = new AbortController();
-  const worker = ourWorker(db, stop.signal);
+  const consumer = ourConsumer(db, stop.signal);
   const foreignProducer = database.connect({ poolSize: 1 });
   const foreignConsumer = database.connect({ poolSize: 1 });
 
@@ -84,7 +91,7 @@ test('foreign producers and consumers work beside ours: every event is created o
   };
   await expect.poll(unfilled, { timeout: 20_000 }).toBe(0);
   stop.abort();
-  await Promise.all([worker, consuming]);
+  await Promise.all([consumer, consuming]);
 
   expect(new Set(ids).size).toBe(450);
   expect(await countEvents(db)).toBe(450);
@@ -102,7 +109,7 @@ test('a foreign consumer that dies with an event in its hands loses it to ours w
   await createEvents(db, [{}]);
   await sql`UPDATE Events SET processing = 1 WHERE id = 1`.execute(db);
   const stop = new AbortController();
-  const worker = ourWorker(db, stop.signal);
+  const consumer = ourConsumer(db, stop.signal);
   const [held] = await db.selectFrom('Events').select('valor').execute();
   expect(held).toEqual({ valor: null });
   await letTimePass();
@@ -112,7 +119,7 @@ test('a foreign consumer that dies with an event in its hands loses it to ours w
   await sql`UPDATE Events SET valor = 'tarde', processing = 0 WHERE id = 1`.execute(db);
   expect(await valor()).toBe('nossa');
   stop.abort();
-  await worker;
+  await consumer;
 });
 
 test('a foreign producer without transactions may fail, and never makes ours give an id twice or stop', async () => {

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { createJsonReport } from '../../consumer/report/json-report.ts';
-import { runWorker } from '../../consumer/worker.ts';
+import { runConsumer } from '../../consumer/run-consumer.ts';
 import { connectDatabase } from '../../database/connect.ts';
 import { findEvent } from '../../database/events/read.ts';
 import { loadSchema } from '../../database/load-schema.ts';
-import type { MakeValues } from '../../handlers/handler.ts';
+import type { HandleBatch } from '../../handlers/handler.ts';
 import { createBatcher } from '../../producer/create-batcher.ts';
 import { packageVersion } from './package-version.ts';
 import type { Metric, Peer } from './peer.ts';
@@ -65,26 +64,18 @@ export const oursPollingFast: Peer = {
 async function startWorker(url: string, pollMs: number, onJobs: (jobs: number) => void) {
   const db = connectDatabase({ url });
   const stop = new AbortController();
-  const makeValues: MakeValues = async (events) => {
+  const handleBatch: HandleBatch = async (events) => {
     onJobs(events.length);
     return events.map(() => ({ valor: 'nada' }));
   };
-  const running = runWorker(
-    {
-      db,
-      makeValues,
-      report: createJsonReport('warn', 'peers'),
-      retry: { maxAttempts: 5, firstDelayMs: 10_000, maxDelayMs: 600_000 },
-      consumer: `peers.${process.pid}.${randomBytes(3).toString('hex')}`,
-      batch: 1_000,
-      concurrency: 2,
-      pollMs,
-      leaseMs: 30_000,
-      once: false,
-    },
-    stop.signal,
-    new AbortController().signal,
-  );
+  const running = runConsumer({
+    db,
+    handler: { kind: 'word', handleBatch },
+    signal: stop.signal,
+    report: createJsonReport('warn', 'peers'),
+    name: 'peers',
+    pollMs,
+  });
   return {
     stop: async () => {
       stop.abort();

@@ -22,8 +22,9 @@ test('each batch and each happening is one line of JSON, and a flush writes them
     `report.filled([{ id: 1, attempt: 1, valor: 'mar' }, { id: 2, attempt: 1, valor: 'pão' }], 3, 41);
     report.failed([{ id: 7, attempt: 2, reason: 'no word' }], 0);
     report.released(4, 'shutting down');
-    report.sourceDown(new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }));
-    report.sourceBack();
+    report.locked([7, 9], 12_000);
+    report.handlerDown('word', new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }));
+    report.handlerBack('word');
     report.databaseLost(new Error('gone'));
     report.databaseBack();
     report.trouble('could not claim', new Error('gone'));
@@ -36,8 +37,9 @@ test('each batch and each happening is one line of JSON, and a flush writes them
     { level: 30, filled: 2, lost: 3, ms: 41, first: 1, last: 2, msg: 'filled' },
     { level: 40, failed: 1, ids: [7], reason: 'no word' },
     { level: 30, released: 4, why: 'shutting down' },
-    { level: 40, reason: 'fetch failed (ECONNREFUSED)' },
-    { level: 30 },
+    { level: 40, locked: 2, ids: [7, 9], ms: 12_000 },
+    { level: 40, handler: 'word', reason: 'fetch failed (ECONNREFUSED)' },
+    { level: 30, handler: 'word' },
     { level: 40, reason: 'gone' },
     { level: 30 },
     { level: 50, err: { message: 'gone', stack: expect.any(String) }, msg: 'could not claim' },

@@ -1,7 +1,9 @@
 import { createJsonLog, flushLog } from '../../process/json-log.ts';
 import { messageOf, type Report } from './report.ts';
 
-/** JSON lines: one per batch, and one for whatever happens beside. What is logged during a write is the next one. */
+const IDS_LIMIT = 100;
+
+/** JSON lines: one for each batch, and one for whatever else happens. */
 export function createJsonReport(level: string, consumer: string): Report {
   const log = createJsonLog(level, { part: 'consumer', consumer });
   return {
@@ -13,8 +15,11 @@ export function createJsonReport(level: string, consumer: string): Report {
         'attempts failed',
       ),
     released: (events, why) => log.info({ released: events, why }, 'given back'),
-    sourceDown: (error) => log.warn({ reason: messageOf(error) }, 'word service down, nothing is claimed'),
-    sourceBack: () => log.info('word service is back'),
+    locked: (ids, ms) =>
+      log.warn({ locked: ids.length, ms, ids: ids.slice(0, IDS_LIMIT) }, 'kept locked by another connection'),
+    handlerDown: (handler, error) =>
+      log.warn({ handler, reason: messageOf(error) }, 'handler down, nothing is claimed'),
+    handlerBack: (handler) => log.info({ handler }, 'handler is back'),
     databaseLost: (error) => log.warn({ reason: messageOf(error) }, 'database lost, trying again'),
     databaseBack: () => log.info('database is back'),
     trouble: (what, error) => log.error({ err: error }, what),

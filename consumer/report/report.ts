@@ -1,18 +1,20 @@
 import type { Failure, Fill } from '../../database/events/settle.ts';
 
-/** What a consumer says of its work; as JSON lines or as lines for people. */
+/** What a consumer says of its work: as JSON lines, or as lines for people. */
 export interface Report {
   /** `ms`: from the claim to the fill. `lost`: claims that no longer held, so that nothing was changed. */
   filled: (fills: readonly Fill[], lost: number, ms: number) => void;
   failed: (failures: readonly Failure[], lost: number) => void;
   /** Given back untouched. */
   released: (events: number, why: string) => void;
-  /** Once when it begins, not for each failed try. */
-  sourceDown: (error: unknown) => void;
-  sourceBack: () => void;
+  /** Another connection has kept the rows of these events locked, the first of them for `ms`. */
+  locked: (ids: readonly number[], ms: number) => void;
+  /** Once when its circuit breaker opens, not for each trial that fails. */
+  handlerDown: (kind: string, error: unknown) => void;
+  handlerBack: (kind: string) => void;
   databaseLost: (error: unknown) => void;
   databaseBack: () => void;
-  /** Something that the next round may mend. */
+  /** A fault that the next round may mend. */
   trouble: (what: string, error: unknown) => void;
   note: (line: string) => void;
   warn: (line: string) => void;

@@ -97,13 +97,13 @@ describe('filled events', () => {
     const { lines, report } = createReport({ quiet: true });
     report.filled(fills(1, 1_500), 2, 5);
     report.failed([{ id: 7, attempt: 3, reason: 'no word' }], 0);
-    report.sourceDown(new Error('out of order'));
+    report.handlerDown('word', new Error('out of order'));
     vi.advanceTimersByTime(5_000);
     void report.flush();
     expect(lines).toEqual([
       '14:03:07 2 claims were lost: others have these events now',
       '14:03:07 #7 attempt 3 failed: no word',
-      '14:03:07 word service down, nothing is claimed: out of order',
+      '14:03:07 word handler down, nothing is claimed: out of order',
     ]);
   });
 });
@@ -112,7 +112,8 @@ describe('what else happens', () => {
   test('is said in a line', () => {
     const { lines, report } = createReport();
     report.released(3, 'shutting down');
-    report.sourceBack();
+    report.locked([7], 5_123);
+    report.handlerBack('word');
     report.databaseLost(new Error('gone'));
     report.databaseBack();
     report.trouble('could not claim', 'a reason that is no error');
@@ -120,7 +121,8 @@ describe('what else happens', () => {
     report.note('stopped');
     expect(lines).toEqual([
       '14:03:07 3 given back: shutting down',
-      '14:03:07 word service is back',
+      '14:03:07 another connection has kept #7 locked for 5 s',
+      '14:03:07 word handler is back',
       '14:03:07 database lost, trying again: gone',
       '14:03:07 database is back',
       '14:03:07 could not claim: a reason that is no error',
@@ -131,7 +133,8 @@ describe('what else happens', () => {
 
   test('includes the cause of an error, since fetch says no more than "fetch failed"', () => {
     const { lines, report } = createReport();
-    report.sourceDown(
+    report.handlerDown(
+      'word',
       new TypeError('fetch failed', { cause: new Error('ECONNREFUSED', { cause: new Error('port') }) }),
     );
     expect(lines[0]).toContain('fetch failed (ECONNREFUSED (port))');
@@ -145,5 +148,14 @@ describe('what else happens', () => {
     );
     expect(lines).toHaveLength(11);
     expect(lines.at(-1)).toMatch(/… and 490 more$/);
+  });
+
+  test('names no more than ten of the events that are locked', () => {
+    const { lines, report } = createReport();
+    report.locked(
+      Array.from({ length: 500 }, (_, id) => id),
+      60_000,
+    );
+    expect(lines).toEqual([expect.stringMatching(/kept #0, .*#9 and 490 more locked for 60 s$/)]);
   });
 });

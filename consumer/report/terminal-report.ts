@@ -36,8 +36,19 @@ export function createTerminalReport({ quiet, verbose, write }: TerminalReportOp
       if (more > 0) say(styleText('yellow', `… and ${more} more`));
     },
     released: (events, why) => say(styleText('dim', `${events} given back: ${why}`)),
-    sourceDown: (error) => say(styleText('red', `word service down, nothing is claimed: ${messageOf(error)}`)),
-    sourceBack: () => say(styleText('green', 'word service is back')),
+    locked: (ids, ms) => {
+      const names = ids.slice(0, LINES_PER_SECOND).map((id) => `#${id}`);
+      const more = ids.length > names.length ? ` and ${ids.length - names.length} more` : '';
+      say(
+        styleText(
+          'yellow',
+          `another connection has kept ${names.join(', ')}${more} locked for ${Math.round(ms / 1_000)} s`,
+        ),
+      );
+    },
+    handlerDown: (kind, error) =>
+      say(styleText('red', `${kind} handler down, nothing is claimed: ${messageOf(error)}`)),
+    handlerBack: (kind) => say(styleText('green', `${kind} handler is back`)),
     databaseLost: (error) => say(styleText('red', `database lost, trying again: ${messageOf(error)}`)),
     databaseBack: () => say(styleText('green', 'database is back')),
     trouble: (what, error) => say(styleText('red', `${what}: ${messageOf(error)}`)),

@@ -1,0 +1,57 @@
+import type { DatabaseOptions } from '../database/connect.ts';
+import { createWordHandler } from '../handlers/words.ts';
+import { isForPeople } from '../process/json-log.ts';
+import type { ConsumerConfig } from './config.ts';
+import type { ConsumerOptions } from './options.ts';
+import { createJsonReport } from './report/json-report.ts';
+import type { Report } from './report/report.ts';
+import { createTerminalReport } from './report/terminal-report.ts';
+
+// What is not finished is given back this long before the grace ends.
+const GIVE_BACK_MS = 2_000;
+
+export function createReport(config: ConsumerConfig): Report {
+  if (!isForPeople(config)) return createJsonReport(config.LOG_LEVEL, config.CONSUMER_NAME);
+  process.stdout.on('error', () => {}); // when nobody reads it any more, the work goes on
+  return createTerminalReport({
+    quiet: config.CONSUMER_QUIET,
+    verbose: config.CONSUMER_VERBOSE,
+    write: (line) => process.stdout.write(`${line}\n`),
+  });
+}
+
+export function toDatabaseOptions(config: ConsumerConfig, report: Report, signal: AbortSignal): DatabaseOptions {
+  return {
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
+    // Past the lease a fill is refused anyway, so it is tried for that long, also when all connections are in use.
+    retryMs: config.LEASE_MS,
+    queueWaitMs: config.LEASE_MS,
+    signal,
+    onAvailability: (available, error) => (available ? report.databaseBack() : report.databaseLost(error)),
+  };
+}
+
+export function toConsumerOptions(config: ConsumerConfig): Pick<ConsumerOptions, 'handler'> & Partial<ConsumerOptions> {
+  return {
+    handler: createWordHandler({
+      url: config.WORD_SERVICE_URL,
+      attemptMs: config.WORD_ATTEMPT_MS,
+      totalMs: config.WORD_TOTAL_MS,
+      retries: config.WORD_RETRIES,
+    }),
+    name: config.CONSUMER_NAME,
+    batch: config.CONSUMER_BATCH,
+    concurrency: config.CONSUMER_CONCURRENCY,
+    pollMs: config.CONSUMER_POLL_MS,
+    once: config.CONSUMER_ONCE,
+    leaseMs: config.LEASE_MS,
+    retry: {
+      maxAttempts: config.MAX_ATTEMPTS,
+      firstDelayMs: config.RETRY_DELAY_MS,
+      maxDelayMs: config.RETRY_DELAY_MAX_MS,
+    },
+    finishMs: Math.max(0, config.SHUTDOWN_GRACE_MS - GIVE_BACK_MS),
+  };
+}

@@ -1,0 +1,50 @@
+import { expect, test, vi } from 'vitest';
+import { createEvents } from '../database/events/create.ts';
+import { findEvent } from '../database/events/read.ts';
+import type { HandleBatch } from '../handlers/handler.ts';
+import { createRecordingReport } from '../tests/recording-report.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
+import { readConsumerConfig } from './config.ts';
+import { toConsumerOptions } from './from-config.ts';
+import { CONSUMER_DEFAULTS, runConsumer } from './run-consumer.ts';
+
+const { db } = await useTestDatabase();
+const handlerOf = (handleBatch: HandleBatch) => ({ kind: 'word', handleBatch });
+const untilAborted: HandleBatch = (_, signal) =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+
+test('the defaults are those of the settings', () => {
+  expect(toConsumerOptions(readConsumerConfig([], {}))).toMatchObject(CONSUMER_DEFAULTS);
+});
+
+test('a consumer needs a database and a handler, and fills what comes until its signal is aborted', async () => {
+  const stop = new AbortController();
+  const handler = handlerOf(async (events) => events.map(() => ({ valor: 'mar' })));
+  const running = runConsumer({ db, handler, signal: stop.signal, report: createRecordingReport() });
+  await createEvents(db, [{}]);
+  await expect.poll(() => findEvent(db, 1)).toMatchObject({ valor: 'mar' });
+  stop.abort();
+  await running;
+});
+
+test('two of the same name in one process claim under different names', async () => {
+  await createEvents(db, [{}, {}]);
+  const handler = handlerOf(async (events) => events.map(() => ({ valor: 'mar' })));
+  const options = { db, handler, name: 'ana', batch: 1, once: true, report: createRecordingReport() };
+  await Promise.all([runConsumer(options), runConsumer(options)]);
+  const rows = await db.selectFrom('Events').select('claimed_by').execute();
+  expect(new Set(rows.map(({ claimed_by }) => claimed_by)).size).toBe(2);
+});
+
+test('what is not finished in time is given back', async () => {
+  await createEvents(db, [{}]);
+  const stop = new AbortController();
+  const handleBatch = vi.fn<HandleBatch>(untilAborted);
+  const report = createRecordingReport();
+  const running = runConsumer({ db, handler: handlerOf(handleBatch), signal: stop.signal, finishMs: 50, report });
+  await vi.waitFor(() => expect(handleBatch).toHaveBeenCalled());
+  stop.abort();
+  await running;
+  expect(report.released.mock.calls).toEqual([[1, 'shutting down']]);
+  expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
+});
