@@ -22,8 +22,9 @@ export interface Report {
   flush: () => Promise<void>;
 }
 
+/** The message with its causes: fetch says only "fetch failed", and its cause says what failed. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // fetch says only "fetch failed"; what failed is in the cause.
-  return error.cause instanceof Error ? `${error.message} (${messageOf(error.cause)})` : error.message;
+  const cause = error.cause instanceof Error ? messageOf(error.cause) : '';
+  return error.message.includes(cause) ? error.message : `${error.message} (${cause})`;
 }

@@ -140,6 +140,12 @@ describe('what else happens', () => {
     expect(lines[0]).toContain('fetch failed (ECONNREFUSED (port))');
   });
 
+  test('says a cause only once, also when the message of its error contains it', () => {
+    const { lines, report } = createReport();
+    report.trouble('could not claim', new Error('ER_X: no routine', { cause: new Error('no routine') }));
+    expect(lines).toEqual(['14:03:07 could not claim: ER_X: no routine']);
+  });
+
   test('does not flood the terminal when a whole batch fails', () => {
     const { lines, report } = createReport();
     report.failed(

@@ -3,95 +3,86 @@ import type { Fill } from '../../database/events/settle.ts';
 import { messageOf, type Report } from './report.ts';
 
 export interface TerminalReportOptions {
+  /** No line for what goes well. */
   quiet: boolean;
+  /** A line for each event, however many there are. */
   verbose: boolean;
   write: (line: string) => void;
 }
 
-// Faster than this nobody reads along: then one line a second says how it goes.
+// Nobody reads faster than this.
 const LINES_PER_SECOND = 10;
 
 /** Lines for people: `14:03:07 #123 coração 41 ms` for each event, or one a second when there are many. */
 export function createTerminalReport({ quiet, verbose, write }: TerminalReportOptions): Report {
-  const say = (text: string) => write(`${styleText('dim', clock())} ${text}`);
-  const sayLost = (lost: number) => say(styleText('yellow', `${lost} claims were lost: others have these events now`));
+  const say = (text: string) => write(`${styleText('dim', new Date().toTimeString().slice(0, 8))} ${text}`);
+  const sayGood = (text: string) => say(styleText('green', text));
+  const sayBad = (text: string) => say(styleText('red', text));
+  const warn = (text: string) => say(styleText('yellow', text));
+  const sayLost = (lost: number) => lost > 0 && warn(`${lost} claims were lost: others have these events now`);
   const thinned = createThinner(say);
 
   return {
     filled(fills, lost, ms) {
-      if (lost > 0) sayLost(lost);
+      sayLost(lost);
       if (quiet) return;
       for (const fill of fills) {
-        const line = `${styleText('cyan', `#${fill.id}`)} ${styleText('green', fill.valor)} ${styleText('dim', `${ms} ms`)}`;
+        const line = `${valueOf(fill)} ${styleText('dim', `${ms} ms`)}`;
         if (verbose) say(line);
         else thinned.add(fill, line);
       }
     },
     failed: (failures, lost) => {
-      if (lost > 0) sayLost(lost);
+      sayLost(lost);
       for (const { id, attempt, reason } of failures.slice(0, LINES_PER_SECOND)) {
-        say(styleText('yellow', `#${id} attempt ${attempt} failed: ${reason}`));
+        warn(`#${id} attempt ${attempt} failed: ${reason}`);
       }
-      const more = failures.length - LINES_PER_SECOND;
-      if (more > 0) say(styleText('yellow', `… and ${more} more`));
+      if (failures.length > LINES_PER_SECOND) warn(`… and ${failures.length - LINES_PER_SECOND} more`);
     },
     released: (events, why) => say(styleText('dim', `${events} given back: ${why}`)),
     locked: (ids, ms) => {
-      const names = ids.slice(0, LINES_PER_SECOND).map((id) => `#${id}`);
-      const more = ids.length > names.length ? ` and ${ids.length - names.length} more` : '';
-      say(
-        styleText(
-          'yellow',
-          `another connection has kept ${names.join(', ')}${more} locked for ${Math.round(ms / 1_000)} s`,
-        ),
-      );
+      const named = ids.slice(0, LINES_PER_SECOND).map((id) => `#${id}`);
+      const more = ids.length > named.length ? ` and ${ids.length - named.length} more` : '';
+      warn(`another connection has kept ${named.join(', ')}${more} locked for ${Math.round(ms / 1_000)} s`);
     },
-    handlerDown: (kind, error) =>
-      say(styleText('red', `${kind} handler down, nothing is claimed: ${messageOf(error)}`)),
-    handlerBack: (kind) => say(styleText('green', `${kind} handler is back`)),
-    databaseLost: (error) => say(styleText('red', `database lost, trying again: ${messageOf(error)}`)),
-    databaseBack: () => say(styleText('green', 'database is back')),
-    trouble: (what, error) => say(styleText('red', `${what}: ${messageOf(error)}`)),
+    handlerDown: (kind, error) => sayBad(`${kind} handler down, nothing is claimed: ${messageOf(error)}`),
+    handlerBack: (kind) => sayGood(`${kind} handler is back`),
+    databaseLost: (error) => sayBad(`database lost, trying again: ${messageOf(error)}`),
+    databaseBack: () => sayGood('database is back'),
+    trouble: (what, error) => sayBad(`${what}: ${messageOf(error)}`),
     note: say,
-    warn: (line) => say(styleText('yellow', line)),
+    warn,
     flush: async () => thinned.flush(),
   };
 }
 
-/** Passes up to ten lines a second; once there were more, only a summary at the end of each second, until it calms. */
+/** Passes up to ten lines a second; after more than that, only a summary at the end of each second, until it calms. */
 function createThinner(say: (text: string) => void) {
   let count = 0;
-  let unsaid = 0;
-  let crowded = false;
+  let limit = LINES_PER_SECOND;
   let newest: Fill | undefined;
   let secondEnds: NodeJS.Timeout | undefined;
 
   function flush(): void {
     clearTimeout(secondEnds);
     secondEnds = undefined;
-    if (newest && unsaid > 0) {
-      const events = count.toLocaleString('en');
-      say(
-        `${styleText('bold', events)} filled in a second, the newest ${styleText('cyan', `#${newest.id}`)} ${styleText('green', newest.valor)}`,
-      );
+    if (newest && count > limit) {
+      say(`${styleText('bold', count.toLocaleString('en'))} filled in a second, the newest ${valueOf(newest)}`);
     }
-    crowded = count > LINES_PER_SECOND;
+    limit = count > LINES_PER_SECOND ? 0 : LINES_PER_SECOND;
     count = 0;
-    unsaid = 0;
   }
 
   return {
     add(fill: Fill, line: string) {
       secondEnds ??= setTimeout(flush, 1_000);
-      count++;
       newest = fill;
-      if (!crowded && count <= LINES_PER_SECOND) say(line);
-      else unsaid++;
+      if (++count <= limit) say(line);
     },
     flush,
   };
 }
 
-function clock(): string {
-  return new Date().toTimeString().slice(0, 8);
+function valueOf({ id, valor }: Fill): string {
+  return `${styleText('cyan', `#${id}`)} ${styleText('green', valor)}`;
 }
