@@ -41,7 +41,7 @@ describe('the code of README.md runs:', () => {
   test('a handler gives an outcome for each event', async () => {
     const createHandler = compileFunction(`${handler}; return createWordHandler;`)() as (_: object) => BatchHandler;
     const claims = [9, 10].map((id) => ({ id, attempt: 1 }));
-    const outcomes = await createHandler({})(claims, new AbortController().signal);
+    const outcomes = await createHandler({}).handleBatch(claims, new AbortController().signal);
     expect(outcomes).toEqual([{ valor: expect.any(String) }, { failure: expect.any(String) }]);
   });
 });
