@@ -9,6 +9,7 @@ import { connectDatabase } from '../../database/connect.ts';
 import { freePort } from '../../tests/free-port.ts';
 import { createTestDatabase } from '../../tests/test-database.ts';
 import { startLocalServer } from './local-server.ts';
+import { findServerProgram } from './server-program.ts';
 
 test('a private server starts in a folder with a space in its name, keeps its data, and syncs its commits', async () => {
   const directory = join(await mkdtemp(join(tmpdir(), 'event-queue-')), 'my data');
@@ -29,6 +30,24 @@ test('a private server starts in a folder with a space in its name, keeps its da
   await afterwards.destroy();
   await again.stop();
   await rm(join(directory, '..'), { recursive: true });
+});
+
+test('what a private server does at each of its starts is in no binary log, where it would be a transaction of its own', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue-'));
+  const { product } = await findServerProgram();
+  const gtids = product === 'MySQL' ? ['--gtid-mode=ON', '--enforce-gtid-consistency=ON'] : [];
+  const options = { directory, port: await freePort(), args: ['--log-bin=binlog', '--server-id=1', ...gtids] };
+  for (let start = 0; start < 2; start++) {
+    const server = await startLocalServer(options);
+    const db = connectDatabase({ url: server.url() });
+    const executed = sql.raw(`SELECT @@GLOBAL.${product === 'MySQL' ? 'gtid_executed' : 'gtid_binlog_pos'} AS ids`);
+    expect((await executed.execute(db)).rows).toEqual([{ ids: '' }]);
+    const { rows } = await sql`SELECT COUNT(*) AS n FROM mysql.user WHERE User IN ('producer', 'consumer')`.execute(db);
+    expect(rows).toEqual([{ n: 2 }]);
+    await db.destroy();
+    await server.stop();
+  }
+  await rm(directory, { recursive: true });
 });
 
 test('a private server leaves the temporary tables of others alone', async () => {

@@ -1,13 +1,13 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { hasEnded, spawnChild, stopProcess } from '../child-process.ts';
-import { findProgram } from '../programs.ts';
+import { asRoot, prepareDataFolder, rememberServer } from './data-folder.ts';
+import { findServerProgram, type ServerProgram } from './server-program.ts';
 
 export interface LocalServerOptions {
   /** Holds the data and the log; made when missing. Data survives a restart. */
@@ -34,39 +34,35 @@ export interface LocalServer {
 }
 
 const START_LIMIT_MS = 60_000;
+const PID_FILE = 'server.pid';
 const ACCOUNTS = fileURLToPath(new URL('local-server.sql', import.meta.url));
-const run = promisify(execFile);
 
-/** A private MySQL or MariaDB on 127.0.0.1, with its commits as durable as the disk. Rejects with the end of its log. */
+/**
+ * A private MySQL or MariaDB on 127.0.0.1, with its commits as durable as the disk. Rejects with a sentence where we know
+ * why it cannot start, else with the end of its log.
+ */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
-  const { directory, port, say = () => {} } = options;
+  const { directory, port, args = [], say = () => {} } = options;
   if (await answers(port)) throw new Error(`port ${port} is in use by a server that runs already`);
-  const program = options.program ?? findProgram('mysqld', 'mariadbd');
-  if (!program) throw new Error('neither mysqld nor mariadbd is on the PATH');
-  const data = join(directory, 'data');
-  const isMariaDb = (await run(program, ['--no-defaults', '--version'])).stdout.includes('MariaDB');
-  // A server that starts removes the temporary tables that it finds, in /tmp also those of others; hence a folder of its own.
-  for (const folder of ['files', 'tmp']) await mkdir(join(directory, folder), { recursive: true });
-  if (!existsSync(data)) {
-    say(`preparing a private ${isMariaDb ? 'MariaDB' : 'MySQL'} in ${directory} …`);
-    await initialise(program, isMariaDb, directory);
-  }
-  const logPath = join(directory, 'server.log');
-  const log = await open(logPath, 'w');
-  const server = spawnChild(program, [...serverArgs(directory, data, port, isMariaDb), ...(options.args ?? [])], {
+  const program = await findServerProgram(options.program);
+  const data = await prepareDataFolder(directory, program, say);
+  // Another server may run on this data, with its own log.
+  const logPath = join(directory, `starting-${randomBytes(4).toString('hex')}.log`);
+  const log = await open(logPath, 'wx');
+  const server = spawnChild(program.path, [...serverArgs(directory, data, port, program), ...args], {
     stdio: ['ignore', log.fd, log.fd],
   });
   await log.close();
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()).once('error', () => resolve()));
-  const giveUpAt = Date.now() + START_LIMIT_MS;
-  while (!(await answers(port))) {
-    if (hasEnded(server) || Date.now() > giveUpAt) {
-      await stopProcess(server, 0);
-      const lines = (await readFile(logPath, 'utf8')).trim().split('\n').slice(-5).join('\n');
-      throw new Error(`${program} did not start on port ${port}:\n${lines}`);
-    }
-    await sleep(20);
+  try {
+    await waitUntilReady(server, { directory, port, program, logPath });
+  } catch (error) {
+    await stopProcess(server, 0);
+    await rm(logPath);
+    throw error;
   }
+  await rename(logPath, join(directory, 'server.log'));
+  await rememberServer(directory, program);
   return {
     pid: server.pid!,
     url: (database) => localServerUrl(port, 'user', database),
@@ -75,34 +71,37 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   };
 }
 
+interface StartingServer {
+  directory: string;
+  port: number;
+  program: ServerProgram;
+  logPath: string;
+}
+
+// Both servers try again for a minute. Their locks hold across containers, and end with whoever has them.
+const IN_USE = /Unable to lock \.\/ibdata1|Can't lock aria control file/;
+
+async function waitUntilReady(server: ChildProcess, starting: StartingServer): Promise<void> {
+  const { directory, port, program, logPath } = starting;
+  const giveUpAt = Date.now() + START_LIMIT_MS;
+  // Of two that start at once on one port it may be the other that answers; only one has the data, and writes its pid.
+  const pid = () => readFile(join(directory, PID_FILE), 'utf8').catch(() => '');
+  while (!((await answers(port)) && Number(await pid()) === server.pid)) {
+    const log = (await readFile(logPath, 'utf8')).trim();
+    if (IN_USE.test(log)) throw new Error(`${directory} is in use by another server. Is npm start running already?`);
+    if (hasEnded(server) || Date.now() > giveUpAt) {
+      throw new Error(`${program.path} did not start on port ${port}:\n${log.split('\n').slice(-5).join('\n')}`);
+    }
+    await sleep(20);
+  }
+}
+
 /** Where a private server on this port is found. */
 export function localServerUrl(port: number, account: Account, database = 'messages'): string {
   return `mysql://${account}:password@127.0.0.1:${port}/${database}`;
 }
 
-/** In a folder of its own first: what an interrupted first start leaves behind is never taken for data. */
-async function initialise(program: string, isMariaDb: boolean, directory: string): Promise<void> {
-  const fresh = join(directory, 'data.new');
-  const args = ['--no-defaults', ...asRoot()];
-  await rm(fresh, { recursive: true, force: true });
-  if (isMariaDb) {
-    const installer = findProgram('mariadb-install-db', 'mysql_install_db');
-    if (!installer) throw new Error('mariadb-install-db is missing; on Debian it needs mariadb-client-core as well');
-    // A shell script that does not quote: it is given paths without spaces, seen from this folder, and from the data's.
-    const options = [
-      '--datadir=./data.new',
-      '--tmpdir=../tmp',
-      '--auth-root-authentication-method=normal',
-      '--skip-test-db',
-    ];
-    await run(installer, [...args, ...options], { cwd: directory });
-  } else {
-    await run(program, [...args, '--initialize-insecure', `--datadir=${fresh}`, `--tmpdir=${join(directory, 'tmp')}`]);
-  }
-  await rename(fresh, join(directory, 'data'));
-}
-
-function serverArgs(directory: string, data: string, port: number, isMariaDb: boolean): string[] {
+function serverArgs(directory: string, data: string, port: number, { product }: ServerProgram): string[] {
   return [
     '--no-defaults',
     ...asRoot(),
@@ -113,7 +112,7 @@ function serverArgs(directory: string, data: string, port: number, isMariaDb: bo
     `--port=${port}`,
     // Relative to the data folder, for a socket's path may hold only about 100 bytes.
     '--socket=server.sock',
-    `--pid-file=${join(directory, 'server.pid')}`,
+    `--pid-file=${join(directory, PID_FILE)}`,
     '--skip-name-resolve',
     '--max-connections=200',
     // `user` may do everything and its password is known: nobody on this machine reads files through the server.
@@ -123,12 +122,8 @@ function serverArgs(directory: string, data: string, port: number, isMariaDb: bo
     '--sync-binlog=1',
     '--innodb-buffer-pool-size=256M',
     '--performance-schema=OFF',
-    ...(isMariaDb ? [] : ['--mysqlx=OFF', '--binlog-expire-logs-seconds=86400']),
+    ...(product === 'MariaDB' ? [] : ['--mysqlx=OFF', '--binlog-expire-logs-seconds=86400']),
   ];
-}
-
-function asRoot(): string[] {
-  return process.getuid?.() === 0 ? ['--user=root'] : [];
 }
 
 /** Whether a server greets on this port: it speaks first, and only when it is ready for logins. */
