@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
@@ -187,12 +187,30 @@ test('our own containers and nginx can write nothing and gain no rights', () => 
   }
 });
 
-test('what an image copies is all that its program imports', () => {
+/** The files that a program loads, from its main.ts on. */
+function filesOf(main: string, known = new Set([main])): Set<string> {
+  for (const [, name] of readFileSync(main, 'utf8').matchAll(/\bfrom '(\.[^']+)'/g)) {
+    const file = join(dirname(main), name!);
+    if (!known.has(file)) filesOf(file, known.add(file));
+  }
+  return known;
+}
+
+test.each(Object.keys(ours))('what the image of %s copies is all that its program imports', (name) => {
+  const copied = [...readFileSync(`${name}/Dockerfile`, 'utf8').matchAll(/^COPY (\S+) \1$/gm)].map(
+    ([, folder]) => folder!,
+  );
+  const needed = new Set([...filesOf(`${name}/main.ts`)].map((file) => file.split('/')[0]!));
+  expect(copied.toSorted()).toEqual([...needed].toSorted());
+  const sent = readFileSync('.dockerignore', 'utf8').split('\n');
+  expect(sent).toEqual(expect.arrayContaining(copied.map((folder) => `!${folder}`)));
+});
+
+test('an image has a Node of its own, and does without the one that npm ci installs here', () => {
+  const { optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, object>;
+  expect(Object.keys(optionalDependencies!)).toEqual(['node']);
   for (const name of Object.keys(ours)) {
-    const copied = [...readFileSync(`${name}/Dockerfile`, 'utf8').matchAll(/^COPY (\S+) \1$/gm)].map(
-      ([, folder]) => folder,
-    );
-    expect(copied).toEqual(['database', name]);
+    expect(readFileSync(`${name}/Dockerfile`, 'utf8')).toContain('RUN npm ci --omit=dev --omit=optional ');
   }
 });
 
@@ -203,7 +221,8 @@ test('npm run, npm start and an image start a part alike', () => {
     const started = ['node', ...nodeArgs(`${name}/main.ts`).map((word) => word.replace(here, ''))];
     const dockerfile = readFileSync(`${name}/Dockerfile`, 'utf8');
     const image = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)![1]!) as string[];
-    expect({ script: scripts[name]!.split(' '), image }).toEqual({ script: started, image: started });
+    const script = scripts[name]!.replace('exec node --require ./process/check-node.cjs', 'node').split(' ');
+    expect({ script, image }).toEqual({ script: started, image: started });
     // What it keeps compiled counts for the same options only.
     expect(dockerfile).toContain(`\nRUN ${image.join(' ')} --help\n`);
   }

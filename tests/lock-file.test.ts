@@ -27,11 +27,16 @@ describe.each(['./', 'bench/peers/'])('in %s', (folder) => {
   });
 
   test('every direct dependency is pinned to one version', () => {
-    const { dependencies, devDependencies = {} } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8')) as {
+    const {
+      dependencies,
+      devDependencies = {},
+      optionalDependencies = {},
+    } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8')) as {
       dependencies: Record<string, string>;
       devDependencies?: Record<string, string>;
+      optionalDependencies?: Record<string, string>;
     };
-    const versions = Object.values({ ...dependencies, ...devDependencies });
+    const versions = Object.values({ ...dependencies, ...devDependencies, ...optionalDependencies });
     expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
   });
 });
