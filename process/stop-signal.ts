@@ -1,11 +1,16 @@
 // Where npm's shell is bash, npm passes a Ctrl-C on that the terminal has sent us already.
 const REPEAT_MS = 500;
+const PARENT_CHECK_MS = 500;
+
+/** Why a process stops: a signal, or npm, which started it, is gone. */
+export type StopReason = NodeJS.Signals | 'npm is gone';
 
 /**
  * Listens for SIGINT, SIGTERM and SIGHUP (the terminal is gone) from now on, and resolves to the first of them. A later one
  * calls `beforeExit` and ends the process at once with status 1; a repeat within half a second counts as the first.
+ * A killed npm passes no signal on: a process that npm has started stops when it has another parent.
  */
-export function stopSignal(beforeExit = () => {}): Promise<NodeJS.Signals> {
+export function stopSignal(beforeExit = () => {}): Promise<StopReason> {
   return new Promise((resolve) => {
     let firstAt: number | undefined;
     const onSignal = (name: NodeJS.Signals) => {
@@ -18,5 +23,15 @@ export function stopSignal(beforeExit = () => {}): Promise<NodeJS.Signals> {
       }
     };
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+    if (process.env['npm_lifecycle_event']) onOtherParent(() => resolve('npm is gone'));
   });
+}
+
+function onOtherParent(act: () => void): void {
+  const parent = process.ppid;
+  const check = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(check);
+    act();
+  }, PARENT_CHECK_MS).unref();
 }
