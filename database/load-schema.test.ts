@@ -17,6 +17,11 @@ test('loading init.sql again keeps the events and leaves everything working', as
   expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
 });
 
+test.each(['init.sql', 'accounts.sql'])('%s means the same with CRLF, as an editor may write it', async (file) => {
+  const script = await readFile(new URL(file, import.meta.url), 'utf8');
+  expect(splitStatements(script.replaceAll('\n', '\r\n'))).toEqual(splitStatements(script));
+});
+
 test('the counter of a database that held events already begins at the newest', async () => {
   await using database = await createTestDatabase();
   const { db } = database;

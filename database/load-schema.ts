@@ -18,7 +18,7 @@ export function splitStatements(script: string): string[] {
   const statements: string[] = [];
   let delimiter = ';';
   let pending = '';
-  for (const line of script.split('\n')) {
+  for (const line of script.split(/\r?\n/)) {
     const change = /^DELIMITER\s+(\S+)/.exec(line);
     if (change) {
       delimiter = change[1]!;
