@@ -14,8 +14,8 @@ export function createReport(config: ConsumerConfig): Report {
   if (!isForPeople(config)) return createJsonReport(config.LOG_LEVEL, config.CONSUMER_NAME);
   process.stdout.on('error', () => {}); // when nobody reads it any more, the work goes on
   return createTerminalReport({
-    quiet: config.CONSUMER_QUIET,
-    verbose: config.CONSUMER_VERBOSE,
+    quiet: config.quiet,
+    verbose: config.verbose,
     write: (line) => process.stdout.write(`${line}\n`),
   });
 }
@@ -35,22 +35,17 @@ export function toDatabaseOptions(config: ConsumerConfig, report: Report, signal
 
 export function toConsumerOptions(config: ConsumerConfig): Pick<ConsumerOptions, 'handler'> & Partial<ConsumerOptions> {
   return {
-    handler: createWordHandler({
-      url: config.WORD_SERVICE_URL,
-      attemptMs: config.WORD_ATTEMPT_MS,
-      totalMs: config.WORD_TOTAL_MS,
-      retries: config.WORD_RETRIES,
-    }),
+    handler: createWordHandler({ url: config.WORD_SERVICE_URL, attemptMs: config.WORD_ATTEMPT_MS }),
     name: config.CONSUMER_NAME,
     batch: config.CONSUMER_BATCH,
     concurrency: config.CONSUMER_CONCURRENCY,
     pollMs: config.CONSUMER_POLL_MS,
-    once: config.CONSUMER_ONCE,
+    once: config.once,
     leaseMs: config.LEASE_MS,
     retry: {
       maxAttempts: config.MAX_ATTEMPTS,
       firstDelayMs: config.RETRY_DELAY_MS,
-      maxDelayMs: config.RETRY_DELAY_MAX_MS,
+      maxDelayMs: config.RETRY_DELAY_MS * 60,
     },
     finishMs: Math.max(0, config.SHUTDOWN_GRACE_MS - GIVE_BACK_MS),
   };

@@ -54,7 +54,7 @@ async function listen(server: Server): Promise<number> {
 /** The settings of a consumer that waits so long for each batch of words. */
 async function wordsAfter(latencyMs: number) {
   const port = await listen(createWordService(behaviourSchema.parse({ latencyMs })));
-  return { WORD_SERVICE_URL: `http://127.0.0.1:${port}/api`, WORD_ATTEMPT_MS: '60000', WORD_TOTAL_MS: '60000' };
+  return { WORD_SERVICE_URL: `http://127.0.0.1:${port}/api`, WORD_ATTEMPT_MS: '60000' };
 }
 
 /** A word service that answers nobody until it is released. */
@@ -64,7 +64,7 @@ async function wordsOnRelease() {
   const port = await listen(
     createHttpServer((request, response) => void released.promise.then(() => words.emit('request', request, response))),
   );
-  const env = { WORD_SERVICE_URL: `http://127.0.0.1:${port}/api`, WORD_ATTEMPT_MS: '60000', WORD_TOTAL_MS: '60000' };
+  const env = { WORD_SERVICE_URL: `http://127.0.0.1:${port}/api`, WORD_ATTEMPT_MS: '60000' };
   return { env, release: () => released.resolve() };
 }
 

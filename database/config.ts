@@ -1,15 +1,25 @@
-import { milliseconds, secret, url, wholeNumber } from '../process/settings.ts';
+import { milliseconds, secret, url, wholeNumber } from '../process/setting-kinds.ts';
+import { lacksOfDatabaseUrl } from './database-url.ts';
 
 /** The settings of every process that talks to the database. */
 export const databaseSettings = {
   DATABASE_URL: secret(
-    url(
-      /^mysql$/,
-      'mysql://user:password@127.0.0.1:3316/messages',
-      'mysql://user:password@127.0.0.1:3316/messages',
-      'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded',
-    ),
+    url({
+      protocols: ['mysql:'],
+      default: 'mysql://user:password@127.0.0.1:3316/messages',
+      lacks: lacksOfDatabaseUrl,
+      why: 'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded',
+    }),
   ),
-  DATABASE_POOL_SIZE: wholeNumber(2, 1_000, 10, 'Most connections of one process; all work is in batches, so few do'),
-  DATABASE_TIMEOUT_MS: milliseconds(100, 10_000, 'For one statement; then a write counts as unknown'),
+  DATABASE_POOL_SIZE: wholeNumber({
+    min: 2,
+    max: 1_000,
+    default: 10,
+    why: 'The limit of connections of one process; all work is in batches, so few do',
+  }),
+  DATABASE_TIMEOUT_MS: milliseconds({
+    min: 100,
+    default: 10_000,
+    why: 'The time limit of one statement; the outcome of a write that exceeds it is unknown',
+  }),
 };

@@ -1,13 +1,17 @@
 import { type Bindings, type Logger, pino } from 'pino';
-import { oneOf } from './settings.ts';
+import { oneOf } from './setting-kinds.ts';
 
 export const logSettings = {
-  LOG_LEVEL: oneOf(
-    ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
-    'info',
-    'The least important JSON line that is written',
-  ),
-  LOG_FORMAT: oneOf(['auto', 'json', 'pretty'], 'auto', 'auto: lines for people in a terminal, else JSON'),
+  LOG_LEVEL: oneOf({
+    values: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+    default: 'info',
+    why: 'The least important JSON line that is written',
+  }),
+  LOG_FORMAT: oneOf({
+    values: ['auto', 'json', 'pretty'],
+    default: 'auto',
+    why: 'auto: lines for people in a terminal, else JSON',
+  }),
 };
 
 /** Whether the log is read by a person: LOG_FORMAT says so, or leaves it open and stdout is a terminal. */

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { producerSettings } from '../producer/config.ts';
 import { localServerSettings } from '../start/mysql/config.ts';
 import { wordServiceSettings } from '../word-service/config.ts';
-import { type SettingMeta } from './settings.ts';
+import { metaOf } from './setting-kinds.ts';
 
 const parts: [main: string, settings: z.ZodRawShape][] = [
   ['producer/main.ts', producerSettings],
@@ -18,10 +18,10 @@ test.each(parts)('%s --help lists every setting, and starts nothing', (main, set
   const { status, stdout } = run(main, '--help');
   expect(status).toBe(0);
   for (const [name, setting] of Object.entries(settings)) {
-    const { why, accepts, fallback, secret } = (setting as z.ZodType).meta() as unknown as SettingMeta;
+    const { why, accepts, default: preset, secret } = metaOf(setting as z.ZodType);
     expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     expect(stdout).toContain(why);
-    expect(stdout).toContain(fallback ? `${accepts}; default ${fallback}` : accepts);
+    expect(stdout).toContain(preset ? `${accepts}; default ${preset}` : accepts);
     expect(stdout.includes(`${name}_FILE`)).toBe(secret ?? false);
   }
 });

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { z } from 'zod';
-import { fileVariable, type SettingMeta } from './settings.ts';
+import { fileVariable, metaOf } from './setting-kinds.ts';
 
 /**
  * For a process that is set by environment variables alone: true if `args` ask for its help. Anything else in them is an
@@ -20,7 +20,7 @@ export function environmentHelp(usage: string, settings: z.ZodRawShape): string 
     helpEntry(name, setting as z.ZodType, possible(name, setting as z.ZodType)),
   );
   return `${usage}
-The settings are environment variables, also from a file .env in this folder:
+The settings are environment variables, or lines in a file .env in this folder:
 
 ${entries.join('\n')}
 `;
@@ -33,11 +33,7 @@ export function helpEntry(label: string, setting: z.ZodType, below: string): str
 
 /** What a setting accepts, its default, and the file that it may come from. */
 export function possible(name: string, setting: z.ZodType): string {
-  const { accepts, fallback } = metaOf(setting);
+  const { accepts, default: preset } = metaOf(setting);
   const file = fileVariable(name, setting);
-  return [accepts, fallback && `default ${fallback}`, file && `or a file, named in ${file}`].filter(Boolean).join('; ');
-}
-
-function metaOf(setting: z.ZodType): SettingMeta {
-  return setting.meta() as unknown as SettingMeta;
+  return [accepts, preset && `default ${preset}`, file && `or a file, named in ${file}`].filter(Boolean).join('; ');
 }

@@ -5,8 +5,8 @@ export interface CreateBatcherOptions {
   db: Database;
   /** Most requests that share one transaction. */
   maxRequests: number;
-  /** Most events waiting for their transaction. */
-  maxQueued: number;
+  /** The limit of events that wait for their transaction. @default 50,000 */
+  maxQueued?: number;
   /** A create that has waited longer for its transaction is refused rather than sent. Default 5,000. */
   maxWaitMs?: number;
 }
@@ -37,7 +37,7 @@ const MAX_EVENTS = 10_000;
  * under way is sent at once. The returned function resolves to the id of the first of its events once they are committed,
  * and its ids follow each other; with a key that was used before, to that of the events created then. It rejects as createEvents does, for every request of the failed transaction.
  */
-export function createBatcher({ db, maxRequests, maxQueued, maxWaitMs = 5_000 }: CreateBatcherOptions) {
+export function createBatcher({ db, maxRequests, maxQueued = 50_000, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
   let queuedEvents = 0;
   let running = false;

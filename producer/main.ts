@@ -49,7 +49,6 @@ async function main(args: string[]): Promise<void> {
     createEvents: createBatcher({
       db,
       maxRequests: config.CREATE_BATCH,
-      maxQueued: config.CREATE_QUEUE_LIMIT,
       maxWaitMs: config.CREATE_WAIT_MS,
     }),
     waitFor: poller.waitFor,
@@ -64,8 +63,8 @@ async function main(args: string[]): Promise<void> {
     operator: createOperatorDeps(db, config.OPERATOR_TOKENS),
   });
   const server = await listen(app, config.PORT, config.HOST, {
-    connections: config.CONNECTION_LIMIT,
-    receiveMs: config.RECEIVE_MS,
+    // Beside those with a held request there must be some that ask.
+    connections: config.WAITING_LIMIT + 5_000,
   });
   log.info(`listening on http://${config.HOST}:${portOf(server)}`);
   const checked = checkDatabase(db, { routines: ROUTINES }, shutdown.signal).then((server) => {

@@ -4,15 +4,15 @@ import { connectDatabase } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
 import { runMain } from '../process/run-main.ts';
 import { stopSignal } from '../process/stop-signal.ts';
+import { checkPorts } from './check-ports.ts';
 import { endChildren } from './child-process.ts';
-import { HELP, readStartConfig, type StartConfig } from './config.ts';
+import { helpText, readStartConfig, type StartConfig } from './config.ts';
+import { lineWriter } from './line-writer.ts';
 import { type Account, localServerUrl, startLocalServer } from './mysql/local-server.ts';
 import { layOutNginx } from './nginx.ts';
 import { nodeArgs } from './node-args.ts';
 import { keepRunning, type ProcessPart, type RunningPart, startProcess } from './part.ts';
-import { checkPorts } from './ports.ts';
 import { findProgram, installPrograms } from './programs.ts';
-import { lineWriter } from './terminal.ts';
 
 const say = lineWriter('start');
 /**
@@ -27,15 +27,15 @@ const running = {
 };
 
 async function main(args: string[]): Promise<void> {
-  const config = readStartConfig(args);
-  if (config.help) {
-    process.stdout.write(HELP);
+  if (args.includes('--help')) {
+    process.stdout.write(helpText());
     return;
   }
+  const config = readStartConfig(args);
   const stopped = listenForSignals();
   process.stdout.on('error', () => {}); // when nobody reads it any more, all is still stopped in order
   const startedAt = Date.now();
-  await checkPorts(portsOf(config));
+  await checkPorts(config.ports);
   await installPrograms(missingPrograms(config), say);
   mkdirSync(resolve(config.DATA_DIRECTORY), { recursive: true });
   try {
@@ -61,15 +61,6 @@ async function listenForSignals(): Promise<void> {
   stopping = true;
 }
 
-function portsOf(config: StartConfig): { port: number; variable: string }[] {
-  return [
-    { port: config.NGINX_PORT, variable: 'NGINX_PORT' },
-    ...config.producerPorts.map((port) => ({ port, variable: 'PRODUCER_PORTS' })),
-    ...(config.databaseUrl ? [] : [{ port: config.MYSQL_PORT, variable: 'MYSQL_PORT' }]),
-    ...(config.wordServiceUrl ? [] : [{ port: config.WORD_SERVICE_PORT, variable: 'WORD_SERVICE_PORT' }]),
-  ];
-}
-
 function missingPrograms(config: StartConfig): ('mariadbd' | 'nginx')[] {
   const needsServer = !config.databaseUrl && !config.MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd');
   return [...(needsServer ? ['mariadbd' as const] : []), ...(findProgram('nginx') ? [] : ['nginx' as const])];
@@ -85,6 +76,8 @@ async function startAll(config: StartConfig): Promise<void> {
     ...config.environment,
     WORD_SERVICE_URL: wordServiceUrl,
     WORD_SERVICE_PORT: String(config.WORD_SERVICE_PORT),
+    WORD_SERVICE_HOST: '127.0.0.1',
+    HOST: '127.0.0.1',
   };
   if (!config.wordServiceUrl) {
     await start(
@@ -120,7 +113,7 @@ async function startMysql(config: StartConfig): Promise<(account: Account) => st
 }
 
 async function startProducers(config: StartConfig, env: ProcessPart['env']): Promise<void> {
-  const starting = config.producerPorts.map((port, index) =>
+  const starting = config.PRODUCER_PORTS.map((port, index) =>
     start(
       config,
       'front',
@@ -141,7 +134,7 @@ function nginxPart(config: StartConfig, env: ProcessPart['env']): ProcessPart {
   return {
     name: 'nginx',
     command: findProgram('nginx')!,
-    args: layOutNginx(resolve(config.DATA_DIRECTORY, 'nginx'), config.NGINX_PORT, config.producerPorts),
+    args: layOutNginx(resolve(config.DATA_DIRECTORY, 'nginx'), config.NGINX_PORT, config.PRODUCER_PORTS),
     env,
     readyUrl: `http://127.0.0.1:${config.NGINX_PORT}/livez`,
     say: lineWriter('nginx'),
@@ -149,9 +142,13 @@ function nginxPart(config: StartConfig, env: ProcessPart['env']): ProcessPart {
   };
 }
 
-async function start({ stopLimitMs }: StartConfig, where: keyof typeof running, part: ProcessPart): Promise<void> {
+async function start(
+  { SHUTDOWN_GRACE_MS }: StartConfig,
+  where: keyof typeof running,
+  part: ProcessPart,
+): Promise<void> {
   if (stopping) return; // Ctrl-C before all was started
-  running[where].push(await keepRunning(() => startProcess(part, stopLimitMs), say));
+  running[where].push(await keepRunning(() => startProcess(part, SHUTDOWN_GRACE_MS + 5_000), say));
 }
 
 runMain('start', main);

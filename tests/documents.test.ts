@@ -1,10 +1,11 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { metaOf } from '../process/setting-kinds.ts';
 import { createApp, type ProducerDeps } from '../producer/app.ts';
 import { rows as faultRows } from './faults/rows.ts';
 import { anchorOf, codeBlocks, headings, inlineCode, links, shellCommands } from './markdown.ts';
-import { allSettings, metaOf, settingGroups } from './settings.ts';
+import { allSettings, settingGroups } from './settings.ts';
 
 /** What is written for people must say what the code does. */
 
@@ -26,8 +27,8 @@ describe('docs/settings.md', () => {
 
   test.each(Object.entries(settingGroups))('has a row for each setting of %s, as the code has it', (_, group) => {
     const rows = Object.entries(group).map(([name, setting]) => {
-      const { accepts, fallback, why } = metaOf(setting);
-      return `| \`${name}\` | ${accepts} | ${fallback && `\`${fallback}\``} | ${why} |`;
+      const { accepts, default: preset, why } = metaOf(setting);
+      return `| \`${name}\` | ${accepts} | ${preset && `\`${preset}\``} | ${why} |`;
     });
     expect(rows.filter((row) => !settings.includes(row))).toEqual([]);
   });
@@ -165,7 +166,7 @@ test('.env.example has each setting with its default, and nothing else', () => {
   const lines = [...textOf('.env.example').matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)];
   expect(lines.map(([, name]) => name!).toSorted()).toEqual(Object.keys(allSettings).toSorted());
   for (const [, name, value] of lines) {
-    const { fallback } = metaOf(allSettings[name!]!);
-    expect({ name, value }).toEqual({ name, value: name === 'CONSUMER_NAME' ? '' : fallback });
+    const { default: preset } = metaOf(allSettings[name!]!);
+    expect({ name, value }).toEqual({ name, value: name === 'CONSUMER_NAME' ? '' : preset });
   }
 });

@@ -38,7 +38,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   producer: ['process', 'database'],
   consumer: ['process', 'database', 'handlers'],
   cli: ['process', 'database'],
-  start: ['process', 'database', 'producer', 'word-service'],
+  start: ['process', 'database', 'producer', 'consumer', 'word-service'],
 };
 
 test.each(FOLDERS)('%s imports only from the folders below it', (folder) => {

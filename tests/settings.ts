@@ -2,7 +2,6 @@ import type { z } from 'zod';
 import { consumerSettings } from '../consumer/config.ts';
 import { databaseSettings } from '../database/config.ts';
 import { logSettings } from '../process/json-log.ts';
-import { type SettingMeta } from '../process/settings.ts';
 import { producerSettings } from '../producer/config.ts';
 import { startSettings } from '../start/config.ts';
 import { wordServiceSettings } from '../word-service/config.ts';
@@ -19,10 +18,6 @@ export const settingGroups: Record<string, Record<string, z.ZodType>> = {
 };
 
 export const allSettings: Record<string, z.ZodType> = Object.assign({}, ...Object.values(settingGroups));
-
-export function metaOf(setting: z.ZodType): SettingMeta {
-  return setting.meta() as unknown as SettingMeta;
-}
 
 function without(settings: Record<string, z.ZodType>, others: Record<string, unknown>): Record<string, z.ZodType> {
   return Object.fromEntries(Object.entries(settings).filter(([name]) => !(name in others)));

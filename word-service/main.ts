@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { whyNotListening } from '../process/listen-error.ts';
 import { runMain } from '../process/run-main.ts';
 import { asksForHelp } from '../process/settings-help.ts';
 import { stopSignal } from '../process/stop-signal.ts';
+import { behaviourSchema } from './behaviour.ts';
 import { helpText, readWordServiceConfig } from './config.ts';
 import { createWordService } from './server.ts';
 
@@ -10,15 +12,13 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(helpText());
     return;
   }
-  const { port, host, behaviour } = readWordServiceConfig();
+  const { WORD_SERVICE_PORT: port, WORD_SERVICE_HOST: host } = readWordServiceConfig();
   const stopped = stopSignal();
-  const server = createWordService(behaviour);
+  const server = createWordService(behaviourSchema.parse({}));
   server.listen(port, host);
-  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
-    const isInUse = error.code === 'EADDRINUSE';
-    throw isInUse
-      ? new Error(`port ${port} is in use; choose another with WORD_SERVICE_PORT`, { cause: error })
-      : error;
+  await once(server, 'listening').catch((cause: Error) => {
+    const variables = { portVariable: 'WORD_SERVICE_PORT', hostVariable: 'WORD_SERVICE_HOST' };
+    throw new Error(whyNotListening(cause, { port, host, ...variables }), { cause });
   });
   console.log(`words at http://${host}:${port}/api?language=pt-br&words=1`);
   await stopped;

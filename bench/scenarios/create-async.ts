@@ -5,7 +5,7 @@ import { createProcessorCost } from '../processor-cost.ts';
 import type { Scenario } from '../scenario.ts';
 
 const COUNT = 1_000;
-// More would be refused: a producer lets CREATE_QUEUE_LIMIT, 50,000 events, wait.
+// More would be refused: a producer lets 50,000 events wait.
 const COUNT_CONNECTIONS = 16;
 
 /**

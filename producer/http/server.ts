@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { whyNotListening } from '../../process/listen-error.ts';
 import { hasLeft, type RefusedStatus, refusalOf, refusalOfError, refuse, refuseOnSocket } from './malformed-request.ts';
 import type { RequestVariables } from './request-log.ts';
 
@@ -43,9 +44,9 @@ export async function listen(
   if (connections !== undefined) server.maxConnections = connections;
   answerRequests(server, app);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const sentence = error.code === 'EADDRINUSE' ? `port ${port} is in use; choose another with PORT` : error.message;
-      reject(new Error(sentence, { cause: error }));
+    server.once('error', (cause) => {
+      const variables = { portVariable: 'PORT', hostVariable: 'HOST' };
+      reject(new Error(whyNotListening(cause, { port, host, ...variables }), { cause }));
     });
     server.listen({ port, host, backlog: 4_096 }, resolve);
   });

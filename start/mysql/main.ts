@@ -11,7 +11,7 @@ import { startLocalServer } from './local-server.ts';
 
 const USAGE = `Usage: npm run mysql
 
-Starts a private MySQL or MariaDB with the schema loaded, until it is told to stop with Ctrl-C.
+Starts a private MySQL or MariaDB and loads the schema. Ctrl-C stops it; the data stays.
 `;
 
 /** `npm run mysql`: the private server alone, until Ctrl-C. */

@@ -11,7 +11,7 @@ export const wordServiceRows: FaultRow[] = [
     what: 'the word service takes longer than a minute',
     bar: 'create-sync waits and is answered; other routes p99 < 200 ms',
     system: {
-      env: { WORD_ATTEMPT_MS: '100000', WORD_TOTAL_MS: '100000', LEASE_MS: '160000', CONSUMER_CONCURRENCY: '8' },
+      env: { WORD_ATTEMPT_MS: '100000', LEASE_MS: '160000', CONSUMER_CONCURRENCY: '8' },
     },
     clients: { sync: 0 },
     drainLimitMs: 200_000,
@@ -70,7 +70,7 @@ export const wordServiceRows: FaultRow[] = [
     id: 'F37',
     what: 'the word service: no headers; headers and then silence; a byte a second',
     bar: "cut at the attempt's limit (1 s)",
-    system: { env: { WORD_ATTEMPT_MS: '1000', WORD_RETRIES: '0' } },
+    system: { env: { WORD_ATTEMPT_MS: '1000' } },
     clients: { waitSeconds: 2 },
     async run({ system, watch, check, measure, until }) {
       watch.consumersWork = false;
