@@ -10,7 +10,7 @@ import { isRunning } from '../tests/whole-system.ts';
 import { findProgram } from './programs.ts';
 
 const SETPRIV = findProgram('setpriv');
-const slow = await mkdtemp(join(tmpdir(), 'event-queue-tied-'));
+const slow = await mkdtemp(join(tmpdir(), 'event-queue-slow-'));
 await writeFile(join(slow, 'setpriv'), `#!/bin/sh\nsleep 2\nexec ${SETPRIV} "$@"\n`, { mode: 0o755 });
 afterAll(() => rm(slow, { recursive: true }));
 
@@ -34,8 +34,8 @@ async function startParent(path: string) {
   return { pid: Number(line), kill: end('kill'), exit: end('exit') };
 }
 
-test('where nothing ties it a process can be ended by a parent that ends at once', async () => {
-  const bare = await mkdtemp(join(tmpdir(), 'event-queue-untied-'));
+test('without setpriv, a parent that exits at once ends its children itself', async () => {
+  const bare = await mkdtemp(join(tmpdir(), 'event-queue-bare-'));
   onTestFinished(() => rm(bare, { recursive: true }));
   await symlink(findProgram('sleep')!, join(bare, 'sleep'));
   const { pid, exit } = await startParent(bare);
@@ -45,7 +45,7 @@ test('where nothing ties it a process can be ended by a parent that ends at once
 
 const nameOf = (pid: number) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 
-// Elsewhere than on Linux nothing ties a process to its parent.
+// Only Linux has a parent-death signal.
 describe.runIf(SETPRIV)('a process ends with its parent', () => {
   test('that is killed while it runs', async () => {
     const { pid, kill } = await startParent(process.env['PATH']!);

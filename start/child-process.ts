@@ -7,10 +7,10 @@ export interface ChildProcessOptions {
   cwd?: string;
 }
 
-// The kernel signals only who asked before we died; who asked afterwards sees that it has another parent.
+// The kernel signals only a child that asked before we died; one that asked later sees that it has another parent.
 const UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"';
 
-const untied = new Set<ChildProcess>();
+const withoutDeathSignal = new Set<ChildProcess>();
 
 /**
  * Starts a program that does not outlive us. It has a process group of its own, so that Ctrl-C in a terminal reaches
@@ -21,16 +21,16 @@ export function spawnChild(command: string, args: string[], options: ChildProces
   const setpriv = findProgram('setpriv');
   if (!setpriv) {
     const child = spawn(command, args, { ...options, detached: true });
-    untied.add(child);
+    withoutDeathSignal.add(child);
     return child;
   }
-  const tied = ['--pdeathsig', 'TERM', '/bin/sh', '-c', UNLESS_ORPHANED, String(process.pid), command, ...args];
-  return spawn(setpriv, tied, { ...options, detached: true });
+  const words = ['--pdeathsig', 'TERM', '/bin/sh', '-c', UNLESS_ORPHANED, String(process.pid), command, ...args];
+  return spawn(setpriv, words, { ...options, detached: true });
 }
 
-/** Before we end at once: asks those to end that nothing ties to us. */
+/** Before we end at once: asks those children to end that the kernel does not signal. */
 export function endChildren(): void {
-  for (const child of untied) child.kill();
+  for (const child of withoutDeathSignal) child.kill();
 }
 
 /** Asks a process to end, and after `graceMs` ends it. Resolves when it is gone. */

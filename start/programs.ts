@@ -34,6 +34,12 @@ const DEBIAN_PACKAGES = {
   wrk: ['wrk'],
 };
 
+/** Of the programs of `npm start` those that this machine has not. */
+export function missingPrograms(config: { databaseUrl?: string | undefined; MYSQL_PROGRAM: string }) {
+  const needsServer = !config.databaseUrl && !config.MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd');
+  return [...(needsServer ? ['mariadbd' as const] : []), ...(findProgram('nginx') ? [] : ['nginx' as const])];
+}
+
 /**
  * Installs what is missing with apt-get, where that can be done without asking anyone: on Debian or Ubuntu, as root.
  * Elsewhere it throws, naming the ways out.

@@ -25,7 +25,7 @@ const READY_LIMIT_MS = 90_000;
 
 /** A folder for the data of one test, and ports that nobody uses. */
 export async function prepareSystem(): Promise<{ environment: Record<string, string> } & AsyncDisposable> {
-  const directory = await mkdtemp(join(tmpdir(), 'event-queue-system-'));
+  const directory = await mkdtemp(join(tmpdir(), 'event-queue sistema à parte-'));
   const [nginx, first, second, mysql, words] = await Promise.all(Array.from({ length: 5 }, freePort));
   return {
     environment: {
@@ -39,9 +39,20 @@ export async function prepareSystem(): Promise<{ environment: Record<string, str
   };
 }
 
+export interface SystemOptions {
+  /** Of `npm start`. */
+  args?: string[];
+  /** Another clone. @default this one */
+  cwd?: string;
+}
+
 /** `npm start`, in a process group of its own like a terminal's, until it says that it is ready. It ends with the test run. */
-export async function startSystem(environment: Record<string, string>, ...args: string[]): Promise<WholeSystem> {
+export async function startSystem(
+  environment: Record<string, string>,
+  { args = [], cwd = process.cwd() }: SystemOptions = {},
+): Promise<WholeSystem> {
   const npm = spawnChild('npm', ['start', '--', ...args], {
+    cwd,
     // With bash npm's child is our process itself, which then gets a Ctrl-C twice: from the terminal, and from npm.
     env: { ...process.env, npm_config_script_shell: 'bash', DATABASE_URL: '', WORD_SERVICE_URL: '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
