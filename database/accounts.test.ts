@@ -48,7 +48,7 @@ describe('each account can do its work', () => {
     const [first, second, third, fourth] = (
       await claimEvents(consumer, { claimedBy: 'a/1', limit: 4, leaseMs: LEASE_MS })
     ).claims;
-    expect(await renewEvents(consumer, { claimedBy: 'a/1', claims: [first!], leaseMs: LEASE_MS })).toEqual({
+    expect(await renewEvents(consumer, { claimedBy: 'a/1', claims: [first!], leaseMs: LEASE_MS })).toMatchObject({
       renewed: 1,
     });
     expect((await fillEvents(consumer, { claimedBy: 'a/1', fills: [{ ...first!, valor: 'rio' }] })).filled).toEqual(
@@ -56,9 +56,9 @@ describe('each account can do its work', () => {
     );
     expect(await releaseEvents(consumer, { claimedBy: 'a/1', claims: [second!] })).toMatchObject({ released: 1 });
     const retry = { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
-    expect(await failEvents(consumer, { claimedBy: 'a/1', failures: [{ ...third!, reason: 'x' }], retry })).toEqual({
-      failed: 1,
-    });
+    expect(
+      await failEvents(consumer, { claimedBy: 'a/1', failures: [{ ...third!, reason: 'x' }], retry }),
+    ).toMatchObject({ failed: 1 });
     expect(await findEvent(consumer, 3)).toMatchObject({ status: 'dead' });
     await sql`SELECT id FROM Events FOR UPDATE SKIP LOCKED`.execute(consumer);
     await letTimePass();

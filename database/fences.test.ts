@@ -79,7 +79,7 @@ test('a lease is renewed for as long as was asked, from now on', async () => {
 
 test('a fill whose answer is lost is asked for again, and known to be done', async () => {
   const { id, attempt } = await claimOne();
-  const pool = loseFirstAnswer(database.connect(), 'SET Events.valor');
+  const pool = loseFirstAnswer(database.connect(), 'SET valor');
   expect((await fillEvents(pool, { claimedBy: 'a/1', fills: [{ id, attempt, valor: 'feito' }] })).filled).toEqual(
     new Set([1]),
   );

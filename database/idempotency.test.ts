@@ -102,7 +102,7 @@ describe('createEventsOnce', () => {
   });
 
   test('gives all who use a key at once the same events', async () => {
-    const pools = [database.connect(), database.connect()];
+    const pools = [1, 2].map(() => database.connect({ queueWaitMs: 10_000 }));
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, index) =>
         createEventsOnce(pools[index % 2]!, [keyed('same', 3), keyed(`own-${index}`)]),
@@ -114,9 +114,10 @@ describe('createEventsOnce', () => {
   });
 
   test('gives gapless ids beside creates without a key', async () => {
+    const pool = database.connect({ queueWaitMs: 10_000 });
     await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
-        index % 2 ? createEvents(db, [{}, {}]) : createEventsOnce(db, [keyed(`k${index}`, 2)]),
+        index % 2 ? createEvents(pool, [{}, {}]) : createEventsOnce(pool, [keyed(`k${index}`, 2)]),
       ),
     );
     expect(await allIds()).toEqual(Array.from({ length: 80 }, (_, index) => index + 1));

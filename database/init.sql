@@ -209,23 +209,27 @@ BEGIN
   UPDATE DBStatus SET id = GREATEST(id, (SELECT COALESCE(MAX(id), 0) FROM Events));
 END //
 
--- Brings those events of [id, …] that are dead back to life, due at once and with all attempts before them, and answers
--- their ids as [id, …] or NULL. Two who revive the same event at once may both be told that it was dead.
+-- Makes those of [id, …] that are dead due at once, with all attempts before them, and answers which. SKIP LOCKED: one that
+-- somebody else has locked holds up no other.
 DROP PROCEDURE IF EXISTS revive_events //
 CREATE PROCEDURE revive_events(IN ids JSON)
 BEGIN
   DECLARE dead LONGTEXT;
-  SELECT JSON_ARRAYAGG(Events.id) INTO dead
-    FROM JSON_TABLE(ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
-      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
-    WHERE Events.due_at IS NULL AND (Events.valor IS NULL OR Events.valor = '');
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  SELECT JSON_ARRAYAGG(found.id) INTO dead FROM (
+    SELECT Events.id FROM JSON_TABLE(ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
+    WHERE Events.due_at IS NULL AND (Events.valor IS NULL OR Events.valor = '')
+    FOR UPDATE /*!80000 OF Events */ SKIP LOCKED -- MariaDB has no OF, and needs none
+  ) AS found;
   IF dead IS NOT NULL THEN
     UPDATE JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
-      SET Events.due_at = NOW(3), Events.attempts = 0, Events.processing = 0, Events.claimed_by = NULL
-      WHERE Events.due_at IS NULL AND (Events.valor IS NULL OR Events.valor = '');
+      SET Events.due_at = NOW(3), Events.attempts = 0, Events.processing = 0, Events.claimed_by = NULL;
   END IF;
   SELECT dead AS revived;
+  COMMIT;
 END //
 
 DELIMITER ;

@@ -123,7 +123,7 @@ test('of two fillers of the same claim, one word stays', async () => {
 });
 
 test('creates from many connections share no id and leave no gap', async () => {
-  await using database = await createTestDatabase({ poolSize: 16 });
+  await using database = await createTestDatabase({ poolSize: 16, queueWaitMs: 10_000 });
   const { db } = database;
   const firsts = await Promise.all(Array.from({ length: 200 }, (_, n) => createEvents(db, some(1 + (n % 3)))));
   expect(new Set(firsts).size).toBe(200);
@@ -134,7 +134,7 @@ test('creates from many connections share no id and leave no gap', async () => {
 });
 
 test('creates, claims, fills and releases at once all come to an end, and every event is filled once', async () => {
-  await using database = await createTestDatabase({ poolSize: 16 });
+  await using database = await createTestDatabase({ poolSize: 16, queueWaitMs: 10_000 });
   const { db } = database;
   const TOTAL = 3_000;
   let filled = 0;

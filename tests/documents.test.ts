@@ -80,7 +80,9 @@ describe('docs/design.md', () => {
   test('prints the claim and the fill as they are in the code', () => {
     const blocks = codeBlocks(design).filter(({ language }) => language === 'sql');
     expect(blocks.length).toBeGreaterThanOrEqual(3);
-    const sources = ['init.sql', 'events/claim.ts', 'events/settle.ts'].map((file) => textOf(`database/${file}`));
+    const sources = ['init.sql', 'events/claim.ts', 'events/fence.ts', 'events/settle.ts'].map((file) =>
+      textOf(`database/${file}`),
+    );
     // In the code the values are template holes; the document shows them as :names.
     const shape = (text: string) => plain(text).replaceAll(/\$\{[^}]*\}|:\w+/g, '?');
     for (const { code } of blocks) expect(shape(sources.join('\n'))).toContain(shape(code));

@@ -1,6 +1,6 @@
 /** The statements of our processes as a proxy sees them on their way to the server. */
 export const CREATE = /CALL create_events/;
 export const CLAIM = /CALL claim_events/;
-export const FILL = /SET Events\.valor = made\.valor/;
+export const FILL = /SET valor = held\.text/;
 /** A producer's look for those who wait. */
 export const LOOK = /AS waiting/;

@@ -1,0 +1,140 @@
+import { sql } from 'kysely';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
+import { type Claim, claimEvents } from './events/claim.ts';
+import { createEvents } from './events/create.ts';
+import { reviveAllDead } from './events/operate.ts';
+import { failEvents, fillEvents, releaseEvents, renewEvents } from './events/settle.ts';
+
+/** What somebody else has locked is passed over, and delays nothing else. */
+
+const database = await useTestDatabase();
+const { db, letTimePass } = database;
+
+const LEASE_MS = 30_000;
+const RETRY = { maxAttempts: 2, firstDelayMs: 10_000, maxDelayMs: 60_000 };
+
+interface Outcome {
+  written: number;
+  locked: number[];
+}
+
+/** What a holder does with its claims. */
+const ARROWS: Record<string, (claims: readonly Claim[]) => Promise<Outcome>> = {
+  filled: async (claims) => {
+    const fills = claims.map((claim) => ({ ...claim, valor: 'sol' }));
+    const { filled, locked } = await fillEvents(db, { claimedBy: 'a/1', fills });
+    return { written: filled.size, locked };
+  },
+  renewed: async (claims) => {
+    const { renewed, locked } = await renewEvents(db, { claimedBy: 'a/1', claims, leaseMs: 2 * LEASE_MS });
+    return { written: renewed, locked };
+  },
+  released: async (claims) => {
+    const { released, locked } = await releaseEvents(db, { claimedBy: 'a/1', claims });
+    return { written: released, locked };
+  },
+  failed: async (claims) => {
+    const failures = claims.map((claim) => ({ ...claim, reason: 'sem palavra' }));
+    const { failed, locked } = await failEvents(db, { claimedBy: 'a/1', failures, retry: RETRY });
+    return { written: failed, locked };
+  },
+};
+
+async function claimNew(count: number): Promise<Claim[]> {
+  await createEvents(
+    db,
+    Array.from({ length: count }, () => ({})),
+  );
+  return (await claimEvents(db, { claimedBy: 'a/1', limit: count, leaseMs: LEASE_MS })).claims;
+}
+
+/** Somebody's transaction, open until the returned function is called. */
+async function leaveOpen(statement: string): Promise<() => Promise<unknown>> {
+  // The pool has one connection, so that what the statement locks stays locked.
+  const stranger = database.connect({ poolSize: 1 });
+  await sql`SET autocommit = 0`.execute(stranger);
+  await sql.raw(statement).execute(stranger);
+  const rollBack = () => sql`ROLLBACK`.execute(stranger);
+  onTestFinished(async () => void (await rollBack()));
+  return rollBack;
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  const result = await work;
+  expect(performance.now() - startedAt).toBeLessThan(ms);
+  return result;
+}
+
+describe.each(Object.keys(ARROWS))('of a batch that is %s', (arrow) => {
+  const write = ARROWS[arrow]!;
+
+  test.each([
+    ['locked', 'SELECT id FROM Events WHERE id = 50 FOR UPDATE'],
+    ['read with a lock', 'SELECT id FROM Events WHERE id = 50 LOCK IN SHARE MODE'],
+    ['filled', "UPDATE Events SET valor = 'alheio', processing = 0 WHERE id = 50"],
+    ['given back', 'UPDATE Events SET processing = 0 WHERE id = 50'],
+    ['removed', 'DELETE FROM Events WHERE id = 50'],
+  ])('one that an open transaction has %s is named, and the others do not wait', async (_, statement) => {
+    const claims = await claimNew(100);
+    const rollBack = await leaveOpen(statement);
+    expect(await within(1_000, write(claims))).toEqual({ written: 99, locked: [50] });
+    expect(await write([claims[49]!])).toEqual({ written: 0, locked: [50] });
+    await rollBack();
+    expect(await write([claims[49]!])).toEqual({ written: 1, locked: [] });
+  });
+
+  test('all may be locked', async () => {
+    const claims = await claimNew(3);
+    const rollBack = await leaveOpen('SELECT id FROM Events FOR UPDATE');
+    expect(await within(1_000, write(claims))).toEqual({ written: 0, locked: [1, 2, 3] });
+    await rollBack();
+    expect(await write(claims)).toEqual({ written: 3, locked: [] });
+  });
+
+  test('one that is lost is not named, locked or not', async () => {
+    const claims = await claimNew(4);
+    await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 SECOND WHERE id IN (1, 2)`.execute(db);
+    await leaveOpen('SELECT id FROM Events FORCE INDEX (PRIMARY) WHERE id IN (2, 3) FOR UPDATE');
+    expect(await write(claims)).toEqual({ written: 1, locked: [3] });
+  });
+
+  test('one that stays locked until its lease is over is lost', async () => {
+    const claims = await claimNew(1);
+    await letTimePass();
+    await leaveOpen('SELECT id FROM Events FOR UPDATE');
+    expect(await write(claims)).toEqual({ written: 0, locked: [] });
+  });
+
+  test('none is changed by a claim of nothing', async () => {
+    expect(await write([])).toEqual({ written: 0, locked: [] });
+  });
+});
+
+test('a fill whose answer is lost is known to be done, but for the row that was locked', async () => {
+  const claims = await claimNew(3);
+  await leaveOpen('SELECT id FROM Events WHERE id = 2 FOR UPDATE');
+  const pool = loseFirstAnswer(database.connect(), 'SET valor');
+  const fills = claims.map((claim) => ({ ...claim, valor: 'feito' }));
+  expect(await fillEvents(pool, { claimedBy: 'a/1', fills })).toEqual({ filled: new Set([1, 3]), locked: [2] });
+});
+
+test('a renewal that renews some, and is repeated, names only what is locked', async () => {
+  const claims = await claimNew(3);
+  await leaveOpen('SELECT id FROM Events WHERE id = 2 FOR UPDATE');
+  for (let time = 0; time < 3; time++) {
+    const renewal = { claimedBy: 'a/1', claims, leaseMs: LEASE_MS };
+    expect(await renewEvents(db, renewal)).toEqual({ renewed: 2, locked: [2] });
+  }
+});
+
+test('a dead event that is locked keeps no other from being revived', async () => {
+  await createEvents(db, [{}, {}, {}]);
+  await sql`UPDATE Events SET due_at = NULL`.execute(db);
+  const rollBack = await leaveOpen('SELECT id FROM Events WHERE id = 2 FOR UPDATE');
+  expect(await within(1_000, reviveAllDead(db))).toBe(2);
+  await rollBack();
+  expect(await reviveAllDead(db)).toBe(1);
+});
