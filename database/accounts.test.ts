@@ -146,9 +146,10 @@ describe('each account is refused what is not its business', () => {
 test('every routine of init.sql is given to an account, and none that is not there', () => {
   const script = (file: string) => splitStatements(readFileSync(new URL(file, import.meta.url), 'utf8')).join('\n');
   const made = [...script('init.sql').matchAll(/CREATE PROCEDURE (\w+)/g)].map(([, name]) => name!);
+  const dropped = new Set(Array.from(script('init.sql').matchAll(/DROP PROCEDURE (\w+)$/gm), ([, name]) => name!));
   const given = [...script('accounts.sql').matchAll(/EXECUTE ON PROCEDURE (\w+)/g)].map(([, name]) => name!);
   expect(made.length).toBeGreaterThan(2);
-  expect(given.toSorted()).toEqual(made.toSorted());
+  expect(given.toSorted()).toEqual(made.filter((name) => !dropped.has(name)).toSorted());
 });
 
 test('both accounts go on working while the schema is loaded again', async () => {

@@ -3,7 +3,7 @@
 -- data and replaces the routines. Load it as the set-up account: a trigger needs SUPER, or log_bin_trust_function_creators,
 -- where the binary log is on. Inside the routines only the server's clock is read.
 SET NAMES utf8mb4;
-SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
 -- How many events were ever created, which is also the id of the newest: ids are 1, 2, 3 … without gaps.
 CREATE TABLE IF NOT EXISTS DBStatus (
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS DBStatus (
 CREATE TABLE IF NOT EXISTS Events (
   id         BIGINT UNSIGNED  NOT NULL,
   valor      VARCHAR(255)     NULL,                                  -- the word; NULL or '' until filled
-  processing TINYINT UNSIGNED NOT NULL DEFAULT 0,                    -- 1 while a consumer holds the event
+  processing TINYINT UNSIGNED NOT NULL DEFAULT 0,                    -- 1 while a consumer holds the event, 2 when it is dead
   claimed_by VARCHAR(64)      NULL,                                  -- who holds it or filled it, and
   attempts   INT UNSIGNED     NOT NULL DEFAULT 0,                    -- by which claim: together, the fence
   due_at     TIMESTAMP(3)     NULL DEFAULT CURRENT_TIMESTAMP(3),     -- from when on it may be claimed; NULL: never, it is dead
@@ -45,23 +45,24 @@ INSERT IGNORE INTO DBStatus (id) SELECT COALESCE(MAX(id), 0) FROM Events;
 
 DELIMITER //
 
--- Two rules for every client, also one that knows only id, valor and processing: a word never changes, and nobody
--- holds an event without a lease. A claim made without one is a new attempt, so that it ends every older claim's fence;
--- an event given back is due at once; and a dead one can be filled, but not held. Neither server replaces a
--- trigger in one step: between these two statements only our own clients keep the rules, by the WHERE of their statements.
+-- Rules for every client, also one that knows only id, valor and processing: a word never changes, nobody holds an event
+-- without a lease, and a dead one can be filled but not held.
 DROP TRIGGER IF EXISTS keep_filled_and_lease //
 CREATE TRIGGER keep_filled_and_lease BEFORE UPDATE ON Events FOR EACH ROW
 BEGIN
   IF OLD.valor <> '' THEN
     SET NEW.valor = OLD.valor, NEW.processing = 0;
   ELSEIF NEW.valor <> '' THEN
-    SET NEW.filled_at = COALESCE(NEW.filled_at, NOW(3));
-  ELSEIF OLD.due_at IS NULL AND NEW.due_at IS NULL THEN
-    SET NEW.processing = 0; -- it is dead
-  ELSEIF NEW.due_at <=> OLD.due_at AND NEW.processing = 1 AND OLD.processing = 0 THEN
+    SET NEW.filled_at = COALESCE(NEW.filled_at, NOW(3)), NEW.processing = IF(NEW.processing = 1, 1, 0);
+  ELSEIF NEW.due_at IS NULL THEN
+    SET NEW.processing = 2; -- it is dead: at 0 it would be the first that such a client takes, for ever
+  ELSEIF NEW.processing = 2 THEN
+    SET NEW.processing = 0;
+  ELSEIF NEW.due_at = OLD.due_at AND NEW.processing = 1 AND OLD.processing = 0 THEN
+    -- A claim without a lease. As a new attempt it ends every older claim.
     SET NEW.due_at = NOW(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = NULL;
-  ELSEIF NEW.due_at <=> OLD.due_at AND NEW.processing = 0 AND OLD.processing = 1 THEN
-    SET NEW.due_at = NOW(3);
+  ELSEIF NEW.due_at = OLD.due_at AND NEW.processing = 0 AND OLD.processing = 1 THEN
+    SET NEW.due_at = NOW(3); -- given back
   END IF;
 END //
 
@@ -231,5 +232,17 @@ BEGIN
   SELECT dead AS revived;
   COMMIT;
 END //
+
+-- An earlier init.sql left dead events at 0.
+DROP PROCEDURE IF EXISTS upgrade_events //
+CREATE PROCEDURE upgrade_events()
+BEGIN
+  REPEAT
+    UPDATE Events FORCE INDEX (claim) SET processing = 2
+      WHERE open IS NULL AND due_at IS NULL AND (valor IS NULL OR valor = '') AND processing = 0 LIMIT 1000;
+  UNTIL ROW_COUNT() = 0 END REPEAT;
+END //
+CALL upgrade_events() //
+DROP PROCEDURE upgrade_events //
 
 DELIMITER ;

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createTestDatabase } from '../tests/test-database.ts';
+import type { Database } from './connect.ts';
 import { createEvents } from './events/create.ts';
 import { countEvents, findEvent } from './events/read.ts';
 import { loadSchema, splitStatements } from './load-schema.ts';
@@ -40,10 +41,47 @@ test('DBStatus never has a second row, and its first column is the id', async ()
   expect(rows.map((row) => Object.keys(row)[0])).toEqual(['id']);
 });
 
+/** What a statement like `SHOW …` or `SELECT …` answers. */
+const ask = async (db: Database, statement: string) => (await sql.raw(statement).execute(db)).rows;
+
+describe('a table of an earlier init.sql', () => {
+  test('is brought up to date, with what it holds, and is then like a fresh one', async () => {
+    await using database = await createTestDatabase();
+    const { db } = database;
+    const fresh = await ask(db, 'SHOW CREATE TABLE Events');
+    await sql`DROP TRIGGER keep_filled_and_lease`.execute(db);
+    await sql`
+      INSERT INTO Events (id, valor, processing, claimed_by, attempts, due_at, last_error) VALUES
+        (1, NULL, 0, NULL, 0, NOW(3), NULL), (2, NULL, 1, 'a.1.abcdef/1', 1, NOW(3), NULL),
+        (3, 'rio', 0, 'a.1.abcdef/2', 1, NOW(3), NULL), (4, 'mar', 0, NULL, 1, NULL, NULL)`.execute(db);
+    await sql`
+      INSERT INTO Events (id, attempts, due_at, last_error)
+      SELECT 4 + position, 5, NULL, 'sem palavra'
+      FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', 2499), ']'), '$[*]' COLUMNS (position FOR ORDINALITY)) AS n`.execute(
+      db,
+    );
+    const columns = 'id, valor, attempts, due_at, created_at, filled_at, last_error, open';
+    const before = await ask(db, `SELECT ${columns} FROM Events ORDER BY id`);
+
+    for (let time = 1; time <= 2; time++) {
+      await loadSchema(db);
+      expect(await ask(db, 'SHOW CREATE TABLE Events')).toEqual(fresh);
+      expect(await ask(db, `SELECT ${columns} FROM Events ORDER BY id`)).toEqual(before);
+      const states = 'SELECT processing, claimed_by, COUNT(*) AS n FROM Events GROUP BY processing, claimed_by';
+      expect(await ask(db, `${states} ORDER BY processing, claimed_by`)).toEqual([
+        { processing: 0, claimed_by: null, n: 2 },
+        { processing: 0, claimed_by: 'a.1.abcdef/2', n: 1 },
+        { processing: 1, claimed_by: 'a.1.abcdef/1', n: 1 },
+        { processing: 2, claimed_by: null, n: 2500 },
+      ]);
+    }
+  });
+});
+
 test('the row types name the columns that init.sql makes', async () => {
   await using database = await createTestDatabase();
   const source = await readFile(new URL('schema.ts', import.meta.url), 'utf8');
-  for (const table of ['DBStatus', 'Events']) {
+  for (const table of ['DBStatus', 'Events', 'IdempotencyKeys']) {
     const body = new RegExp(`interface ${table}Table \\{([^}]*)\\}`).exec(source)?.[1] ?? '';
     const typed = [...body.matchAll(/^\s*(\w+):/gm)].map(([, name]) => name);
     const { rows } = await sql<{ name: string }>`

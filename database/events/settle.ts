@@ -72,8 +72,8 @@ export interface RetryPolicy {
 }
 
 /**
- * processing -> pending after a pause that doubles with each attempt, or -> dead (never due) when the attempts are
- * spent. Resolves to how many.
+ * processing -> pending after a pause that doubles with each attempt, or -> dead when the attempts are spent: never due,
+ * and not to be taken by clients that know only `processing = 0`. Resolves to how many.
  */
 export async function failEvents(
   db: Database,
@@ -86,7 +86,7 @@ export async function failEvents(
   };
   // The exponent is bounded before the delay is: POW fails where a double ends.
   const set = sql`
-    processing = 0, claimed_by = NULL, last_error = held.text,
+    processing = IF(attempts >= ${maxAttempts}, 2, 0), claimed_by = NULL, last_error = held.text,
     due_at = IF(attempts >= ${maxAttempts}, NULL, NOW(3) + INTERVAL
       LEAST(${firstDelayMs} * POW(2, LEAST(attempts, 40) - 1), ${maxDelayMs}) * 1000 MICROSECOND)`;
   const { written, ours } = await writeFenced(db, fenced, { set });

@@ -1,0 +1,95 @@
+import { sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import { useTestDatabase } from '../tests/test-database.ts';
+import type { Database } from './connect.ts';
+import { claimEvents } from './events/claim.ts';
+import { createEvents } from './events/create.ts';
+import { reviveEvents } from './events/operate.ts';
+import { findEvent } from './events/read.ts';
+import { failEvents } from './events/settle.ts';
+
+/** A dead event is nobody's: `processing = 2` tells it to clients that know only id, valor and processing. */
+
+const database = await useTestDatabase();
+const { db, letTimePass } = database;
+
+const LEASE_MS = 30_000;
+const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+
+/** Events 1 … `count`, of which the first dies. */
+async function killFirst(count: number): Promise<void> {
+  await createEvents(
+    db,
+    Array.from({ length: count }, () => ({})),
+  );
+  const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
+  const failures = claims.map((claim) => ({ ...claim, reason: 'sem palavra' }));
+  const retry = { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
+  expect(await failEvents(db, { claimedBy: 'a/1', failures, retry })).toMatchObject({ failed: 1 });
+}
+
+/** One turn of a consumer of the course system. Resolves to the ids that it filled. */
+async function courseConsumerTurn(one: Database, limit: number): Promise<number[]> {
+  await sql`SET autocommit = 0`.execute(one);
+  const { rows } = await sql<{ id: number }>`
+    SELECT id FROM Events WHERE (valor IS NULL OR valor = '') AND processing = 0
+    ORDER BY id LIMIT ${sql.lit(limit)} FOR UPDATE`.execute(one);
+  for (const { id } of rows) await sql`UPDATE Events SET processing = 1 WHERE id = ${id}`.execute(one);
+  await sql`COMMIT`.execute(one);
+  for (const { id } of rows) {
+    await sql`UPDATE Events SET valor = ${`palavra-${id}`}, processing = 0 WHERE id = ${id}`.execute(one);
+    await sql`COMMIT`.execute(one);
+  }
+  return rows.map(({ id }) => id);
+}
+
+test('a consumer of the course system passes over a dead event at the head, and works on', async () => {
+  await killFirst(5);
+  const one = database.connect({ poolSize: 1 });
+  expect(await courseConsumerTurn(one, 1)).toEqual([2]);
+  expect(await courseConsumerTurn(one, 2)).toEqual([3, 4]);
+  expect(await courseConsumerTurn(one, 2)).toEqual([5]);
+  expect(await courseConsumerTurn(one, 2)).toEqual([]);
+  expect(await findEvent(db, 1)).toEqual({ id: 1, valor: null, status: 'dead' });
+});
+
+test('once it is revived, a consumer of the course system takes it', async () => {
+  await killFirst(1);
+  await reviveEvents(db, [1]);
+  expect(await row(1)).toMatchObject({ processing: 0, attempts: 0, claimed_by: null });
+  expect(await courseConsumerTurn(database.connect({ poolSize: 1 }), 2)).toEqual([1]);
+  expect(await row(1)).toMatchObject({ valor: 'palavra-1', processing: 0 });
+});
+
+describe('a dead event', () => {
+  test.each([0, 1, 2])('stays dead when a client sets processing = %s', async (processing) => {
+    await killFirst(1);
+    const before = await row(1);
+    expect(before).toMatchObject({ processing: 2, due_at: null, open: null });
+    await sql`UPDATE Events SET processing = ${processing}`.execute(db);
+    expect(await row(1)).toEqual(before);
+    await letTimePass();
+    expect((await claimEvents(db, { claimedBy: 'b/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([]);
+  });
+
+  test.each(["valor = 'vivo'", "valor = 'vivo', processing = 0"])('can be filled, by SET %s', async (set) => {
+    await killFirst(1);
+    await sql`UPDATE Events SET ${sql.raw(set)}`.execute(db);
+    expect(await row(1)).toMatchObject({ valor: 'vivo', processing: 0 });
+    expect(await findEvent(db, 1)).toMatchObject({ status: 'filled' });
+  });
+
+  test('is one that a person makes so, and lives again when it is due', async () => {
+    await createEvents(db, [{}]);
+    await sql`UPDATE Events SET due_at = NULL`.execute(db);
+    expect(await row(1)).toMatchObject({ processing: 2 });
+    await sql`UPDATE Events SET due_at = NOW(3)`.execute(db);
+    expect(await row(1)).toMatchObject({ processing: 0 });
+  });
+});
+
+test('nobody makes an event look dead that is not', async () => {
+  await createEvents(db, [{}]);
+  await sql`UPDATE Events SET processing = 2`.execute(db);
+  expect(await row(1)).toMatchObject({ processing: 0 });
+});
