@@ -54,12 +54,12 @@ describe('create-async', () => {
 
 describe('create-sync', () => {
   test('is held until the event is filled, and then answers with the word', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     let answered = false;
     const answer = Promise.resolve(app.request('/create-sync', POST)).finally(() => {
       answered = true;
     });
-    await expect.poll(poller.size).toBe(1);
+    await expect.poll(waiting).toBe(1);
     expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
     expect(answered).toBe(false);
     await fillAll(db, 'palavra');
@@ -68,13 +68,13 @@ describe('create-sync', () => {
     expect(response.headers.get('location')).toBe('/1');
     expect(response.headers.get('preference-applied')).toBeNull();
     expect(await response.json()).toEqual({ id: 1, valor: 'palavra', status: 'filled' });
-    expect(poller.size()).toBe(0);
+    expect(waiting()).toBe(0);
   });
 
   test('gives each of many callers the word of an event of its own', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     const answers = Array.from({ length: 100 }, async () => (await app.request('/create-sync', POST)).json());
-    await expect.poll(poller.size).toBe(100);
+    await expect.poll(waiting).toBe(100);
     await sql`UPDATE Events SET valor = CONCAT('palavra ', id)`.execute(db);
     const events = (await Promise.all(answers)) as { id: number; valor: string }[];
     expect(new Set(events.map(({ id }) => id)).size).toBe(100);
@@ -82,9 +82,9 @@ describe('create-sync', () => {
   });
 
   test('answers 502 with the id when the event dies', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     const answer = app.request('/create-sync', POST);
-    await expect.poll(poller.size).toBe(1);
+    await expect.poll(waiting).toBe(1);
     await killAll(db);
     const response = await answer;
     expect(response.status).toBe(502);
@@ -104,24 +104,24 @@ describe('create-sync', () => {
   );
 
   test('stops waiting when the client leaves, and the event stays', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     const client = new AbortController();
     const answer = app.request('/create-sync', { ...POST, signal: client.signal });
-    await expect.poll(poller.size).toBe(1);
+    await expect.poll(waiting).toBe(1);
     client.abort();
-    expect(poller.size()).toBe(0);
+    expect(waiting()).toBe(0);
     await answer;
     await fillAll(db, 'fica');
     expect(await findEvent(db, 1)).toEqual({ id: 1, valor: 'fica', status: 'filled' });
   });
 
   test('does not wait for a client that left before its event was committed', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     const client = new AbortController();
     const answer = app.request('/create-sync', { ...POST, signal: client.signal });
     client.abort();
     await answer;
-    expect(poller.size()).toBe(0);
+    expect(waiting()).toBe(0);
     expect(await createdIds()).toEqual([1]);
   });
 });
@@ -130,7 +130,7 @@ describe('create-sync with Prefer: wait', () => {
   const ask = (prefer: string) => ({ ...POST, headers: { Prefer: prefer } });
 
   test('answers 202 with the id when the event is not filled in time', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     const startedAt = performance.now();
     const response = await app.request('/create-sync', ask('respond-async, wait=1'));
     expect(performance.now() - startedAt).toBeGreaterThan(990);
@@ -138,13 +138,13 @@ describe('create-sync with Prefer: wait', () => {
     expect(response.headers.get('location')).toBe('/1');
     expect(response.headers.get('preference-applied')).toBe('wait=1');
     expect(await response.json()).toEqual({ message, id: 1 });
-    expect(poller.size()).toBe(0);
+    expect(waiting()).toBe(0);
   });
 
   test('answers 201 when the event is filled in time', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     const answer = app.request('/create-sync', ask('wait=600'));
-    await expect.poll(poller.size).toBe(1);
+    await expect.poll(waiting).toBe(1);
     await fillAll(db, 'cedo');
     const response = await answer;
     expect(response.status).toBe(201);
@@ -154,9 +154,9 @@ describe('create-sync with Prefer: wait', () => {
   test.each(['wait=-1', 'wait=abc', 'wait', 'wait=', 'wait=1.5', 'respond-async', ';;,,='])(
     'ignores what is malformed or means nothing here: %s',
     async (prefer) => {
-      const { app, poller } = startTestApp(db);
+      const { app, waiting } = startTestApp(db);
       const answer = app.request('/create-sync', ask(prefer));
-      await expect.poll(poller.size).toBe(1);
+      await expect.poll(waiting).toBe(1);
       await fillAll(db, 'sim');
       const response = await answer;
       expect(response.status).toBe(201);
@@ -175,9 +175,9 @@ describe('create-sync with Prefer: wait', () => {
 
 describe('when too many wait', () => {
   test('a further create-sync is refused with nothing created, and one is let in when a place is free', async () => {
-    const { app, poller } = startTestApp(db, { heldRequestLimit: 1 });
+    const { app, waiting } = startTestApp(db, { heldRequestLimit: 1 });
     const answer = app.request('/create-sync', POST);
-    await expect.poll(poller.size).toBe(1);
+    await expect.poll(waiting).toBe(1);
     const refused = await app.request('/create-sync', POST);
     expect(refused.status).toBe(503);
     expect(refused.headers.get('retry-after')).toBe('1');
@@ -189,10 +189,10 @@ describe('when too many wait', () => {
   });
 
   test('no more are held than the limit says when they all arrive at once', async () => {
-    const { app, poller } = startTestApp(db, { heldRequestLimit: 2 });
+    const { app, waiting } = startTestApp(db, { heldRequestLimit: 2 });
     const answers = Array.from({ length: 5 }, async () => (await app.request('/create-sync', POST)).status);
-    await expect.poll(poller.size).toBeGreaterThan(0);
-    const held = poller.size();
+    await expect.poll(waiting).toBeGreaterThan(0);
+    const held = waiting();
     await fillAll(db, 'livre');
     const statuses = await Promise.all(answers);
     expect(held).toBe(2);

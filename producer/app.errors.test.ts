@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { DatabaseError, PoolBusyError } from '../database/database-error.ts';
@@ -5,12 +6,11 @@ import { countEvents } from '../database/events/read.ts';
 import { problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { createBatcher } from './create-batcher.ts';
+import type { ProducerOptions } from './producer.ts';
 
 /** What a caller is told when something fails, and what the log keeps. */
 
 const database = await useTestDatabase();
-
-import type { ProducerDeps } from './app.ts';
 
 const { db } = database;
 
@@ -24,7 +24,7 @@ const driverError = (properties: object) =>
 const INTERNAL = /CALL|SELECT|\bat \w|\.ts|node_modules|10\.1\.2\.3|Access denied|user|create_events|Error:/;
 
 /** The app whose creates fail like this, and what it logs. */
-function startFailing(error: Error, replaced: Partial<ProducerDeps> = {}) {
+function startFailing(error: Error, replaced: Partial<ProducerOptions> = {}) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
   const createEvents = async () => {
@@ -87,6 +87,43 @@ describe.each(['/create-async', '/create-sync'])('POST %s', (path) => {
     expect(await problemOf(response)).toMatchObject({ detail: expect.stringContaining('Nothing was created') });
     expect(await countEvents(db)).toBe(0);
   });
+});
+
+const sent = (body: string, headers: Record<string, string> = {}) => ({
+  method: 'POST',
+  body,
+  headers: { 'Content-Type': 'application/json', 'Content-Length': String(body.length), ...headers },
+});
+const keyed = (key: string) => ({ method: 'POST', headers: { 'Idempotency-Key': key } });
+
+interface Sent extends RequestInit {
+  headers?: Record<string, string>;
+}
+
+test.each<[number, string, Sent, string]>([
+  [400, '/x', {}, '1 to 9007199254740991'],
+  [400, '/create-async?count=0', POST, 'from 1 to 10000'],
+  [400, '/create-sync?count=5', POST, 'create-async?count=N'],
+  [400, '/create-async', sent('{'), 'Send {} or no body'],
+  [400, '/create-async', keyed('a b'), '1 to 255 visible ASCII characters'],
+  [400, '/operator/dead?limit=0', {}, 'from 1 to 1000'],
+  [401, '/create-async', { ...POST, headers: { Authorization: '' } }, 'Authorization: Bearer TOKEN'],
+  [401, '/create-async', { ...POST, headers: { Authorization: 'Bearer other' } }, 'ask the operator'],
+  [404, '/nothing/here', {}, '/docs'],
+  [405, '/create-async', {}, 'only POST'],
+  [405, '/', POST, 'only GET, HEAD'],
+  [413, '/create-async', sent(' '.repeat(5_000)), 'at most 4096 bytes'],
+  [415, '/create-async', sent('a=b', { 'Content-Type': 'application/x-www-form-urlencoded' }), "curl --json '{}'"],
+  [415, '/create-async', sent('{}', { 'Content-Type': 'text/plain' }), 'Content-Type: application/json'],
+  [415, '/create-async', sent('{}', { 'Content-Encoding': 'gzip' }), 'without Content-Encoding'],
+  [422, '/create-async', sent('{"x":1}'), 'Send {} or no body'],
+])('a %i for %s says what would be right', async (status, path, init, right) => {
+  const token = hash('sha256', 'token');
+  const { app } = startTestApp(db, { apiTokens: [token], operatorTokens: [token] });
+  const headers = { Authorization: 'Bearer token', ...init.headers };
+  const response = await app.request(path, { ...init, headers });
+  expect(response.status).toBe(status);
+  expect(await problemOf(response)).toMatchObject({ detail: expect.stringContaining(right) });
 });
 
 test('a read without a database is 503, and its document tells nothing internal', async () => {

@@ -95,9 +95,9 @@ const LIMITS = { maxRequests: 1_000, maxQueued: 50_000 };
 
 describe('Idempotency-Key on create-sync', () => {
   test('waits for the same event as the request before, also while that one is still held', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     const answers = [app.request('/create-sync', withKey('k')), app.request('/create-sync', withKey('k'))];
-    await expect.poll(poller.size).toBe(2);
+    await expect.poll(waiting).toBe(2);
     await fillAll(db, 'mesma');
     const later = app.request('/create-sync', withKey('k'));
     for (const answer of await Promise.all([...answers, later])) {
@@ -115,9 +115,9 @@ describe('Idempotency-Key on create-sync', () => {
   });
 
   test('answers 502 again for an event that died', async () => {
-    const { app, poller } = startTestApp(db);
+    const { app, waiting } = startTestApp(db);
     const first = app.request('/create-sync', withKey('k'));
-    await expect.poll(poller.size).toBe(1);
+    await expect.poll(waiting).toBe(1);
     await killAll(db);
     expect((await first).status).toBe(502);
     expect((await app.request('/create-sync', withKey('k'))).status).toBe(502);

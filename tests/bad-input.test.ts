@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { countEvents } from '../database/events/read.ts';
-import { closeServer, listen, portOf } from '../producer/http/server.ts';
+import { closeServer } from '../producer/http/close-server.ts';
+import { listen, portOf } from '../producer/http/server.ts';
 import { spawnChild, stopProcess } from '../start/child-process.ts';
 import { layOutNginx } from '../start/nginx.ts';
 import { findProgram } from '../start/programs.ts';
@@ -26,7 +27,7 @@ const countedDb = db.withPlugin({
   transformResult: async ({ result }) => result,
 });
 const { app } = startTestApp(countedDb, {}, afterAll);
-const server = await listen(app, 0, '127.0.0.1');
+const server = await listen(app);
 const directory = mkdtempSync(join(tmpdir(), 'event-queue-nginx-'));
 const nginxPort = await freePort();
 const nginx = spawnChild(findProgram('nginx')!, layOutNginx(directory, nginxPort, [portOf(server)]), {
@@ -39,7 +40,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stopProcess(nginx, 5_000);
-  await closeServer(server, 0);
+  await closeServer(server, { graceMs: 0 });
   rmSync(directory, { recursive: true });
 });
 

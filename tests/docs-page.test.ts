@@ -1,15 +1,15 @@
-import type { AddressInfo } from 'node:net';
-import { pino } from 'pino';
 import { chromium } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { createApp, type ProducerDeps } from '../producer/app.ts';
-import { closeServer, listen } from '../producer/http/server.ts';
+import type { Database } from '../database/connect.ts';
+import { closeServer } from '../producer/http/close-server.ts';
+import { listen, portOf } from '../producer/http/server.ts';
+import { createProducer } from '../producer/producer.ts';
 import { findProgram } from '../start/programs.ts';
 
 test('/docs shows every operation in a browser, and loads nothing from elsewhere', async () => {
-  const deps = { isDraining: () => false, log: pino({ level: 'silent' }) } as unknown as ProducerDeps;
-  const server = await listen(createApp(deps), 0, '127.0.0.1');
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { app } = createProducer({ db: {} as Database }); // which is never asked
+  const server = await listen(app);
+  const origin = `http://127.0.0.1:${portOf(server)}`;
   const browser = await chromium.launch({
     executablePath: findProgram('chromium')!,
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
@@ -42,6 +42,6 @@ test('/docs shows every operation in a browser, and loads nothing from elsewhere
     expect({ elsewhere, problems }).toEqual({ elsewhere: [], problems: [] });
   } finally {
     await browser.close();
-    await closeServer(server, 1_000);
+    await closeServer(server, { graceMs: 1_000 });
   }
 });

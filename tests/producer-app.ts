@@ -1,41 +1,26 @@
 import { expect, onTestFinished } from 'vitest';
 import type { Database } from '../database/connect.ts';
 import { type Claim, claimEvents } from '../database/events/claim.ts';
-import { countEvents, findEvent } from '../database/events/read.ts';
 import { failEvents, fillEvents } from '../database/events/settle.ts';
-import { createApp, type ProducerDeps } from '../producer/app.ts';
-import { createCompletionPoller } from '../producer/completion-poller.ts';
-import { readProducerConfig } from '../producer/config.ts';
-import { createBatcher } from '../producer/create-batcher.ts';
-import { createLogger } from '../producer/http/request-log.ts';
+import { createProducer, type ProducerOptions } from '../producer/producer.ts';
 
 const LEASE_MS = 30_000;
 
-/** For tests: the app as main.ts puts it together, quiet and without a server, until the test is over (or the file: `afterAll`). */
+/** For tests: a producer, quiet and without a server, until the test is over (or the file: `afterAll`). */
 export function startTestApp(
   db: Database,
-  replaced: Partial<ProducerDeps> = {},
+  options: Partial<ProducerOptions> = {},
   atEnd: (stop: () => Promise<void>) => void = onTestFinished,
 ) {
-  const poller = createCompletionPoller({ db, pollMs: 5, onError: console.error });
+  // A slow machine is no fault of a test.
+  const producer = createProducer({ db, syncPollMs: 5, createWaitMs: 5_000, logsAll: true, ...options });
   const stop = new AbortController();
-  const polling = poller.run(stop.signal);
-  const app = createApp({
-    createEvents: createBatcher({ db, maxRequests: 1_000, maxQueued: 50_000 }),
-    waitFor: poller.waitFor,
-    heldRequestLimit: 10_000,
-    countEvents: () => countEvents(db),
-    findEvent: (id) => findEvent(db, id),
-    isDraining: () => false,
-    logsAll: true,
-    log: createLogger(readProducerConfig({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' })),
-    ...replaced,
-  });
+  const running = producer.run(stop.signal);
   atEnd(async () => {
     stop.abort();
-    await polling;
+    await running;
   });
-  return { app, poller };
+  return producer;
 }
 
 /** Claims what is pending, as a consumer does. */

@@ -1,22 +1,19 @@
 import { connectDatabase } from '../../database/connect.ts';
 import { createEvents } from '../../database/events/create.ts';
-import { countEvents, findEvent } from '../../database/events/read.ts';
-import { createApp } from '../../producer/app.ts';
 import { readProducerConfig } from '../../producer/config.ts';
-import { createLogger } from '../../producer/http/request-log.ts';
 import { listen } from '../../producer/http/server.ts';
+import { createLog } from '../../producer/log.ts';
+import { databaseOptions, listenOptions, producerOptions } from '../../producer/options.ts';
+import { createProducer } from '../../producer/producer.ts';
 
 /** The producer in all but one thing: each create is a transaction of its own, ten of them at once. */
 const config = readProducerConfig();
-const db = connectDatabase({ url: config.DATABASE_URL, poolSize: 10 });
-const app = createApp({
+const log = createLog(config);
+const db = connectDatabase({ ...databaseOptions(config, log), poolSize: 10 });
+const { app } = createProducer({
+  db,
+  log,
+  ...producerOptions(config),
   createEvents: (events) => createEvents(db, events),
-  waitFor: () => Promise.resolve(undefined),
-  heldRequestLimit: 0,
-  countEvents: () => countEvents(db),
-  findEvent: (id) => findEvent(db, id),
-  isDraining: () => false,
-  logsAll: false,
-  log: createLogger(config),
 });
-await listen(app, config.PORT, config.HOST);
+await listen(app, listenOptions(config));

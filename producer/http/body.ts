@@ -1,17 +1,17 @@
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { newEventSchema } from '../openapi/schemas.ts';
+import type { z } from 'zod';
 import { badRequest, Problem } from './problem.ts';
 
 /** Of any request, whatever it is sent to. */
 export const MAX_BODY_BYTES = 4_096;
+export const BODY_TOO_LARGE = `A body has at most ${MAX_BODY_BYTES} bytes.`;
 
 const limitBody = bodyLimit({
   maxSize: MAX_BODY_BYTES,
   onError: () => {
-    const detail = `A body has at most ${MAX_BODY_BYTES} bytes.`;
-    // The rest of it is not waited for.
-    throw new Problem({ status: 413, title: 'Content Too Large', detail, headers: { Connection: 'close' } });
+    // The rest of the body is not waited for.
+    throw new Problem({ status: 413, detail: BODY_TOO_LARGE, headers: { Connection: 'close' } });
   },
 });
 
@@ -19,28 +19,34 @@ const limitBody = bodyLimit({
 const JSON_TYPE = /^application\/json *(;(?!.*charset *= *(?!"?utf-8"? *(;|$)))|$)/i;
 
 /**
- * Accepts a create with no body, an empty one, or a JSON object that says nothing more than is understood. Undefined
- * when there is nothing to wait for.
+ * The JSON body as `schema` wants it, or a 422 with `detail`. Undefined for no body and for an empty one; without a
+ * promise when there is nothing to wait for.
  */
-export function checkEventBody(c: Context): Promise<void> | undefined {
+export function readJson<S extends z.ZodType>(
+  c: Context,
+  schema: S,
+  detail: string,
+): Promise<z.infer<S> | undefined> | undefined {
   const { headers } = c.req.raw;
   const length = headers.get('content-length');
   const isEmpty = (length === null || length === '0') && !headers.has('transfer-encoding');
-  return isEmpty ? undefined : checkBody(c, headers);
+  return isEmpty ? undefined : parseBody(c, schema, detail);
 }
 
-async function checkBody(c: Context, headers: Headers): Promise<void> {
-  const text = await readBody(c);
-  if (headers.has('content-encoding')) throw unsupported('A body is sent without Content-Encoding.');
-  if (text !== '') {
-    if (!JSON_TYPE.test(headers.get('content-type') ?? '')) {
-      throw unsupported('A body has the Content-Type application/json, in UTF-8.');
-    }
-    checkMembers(parseJson(text));
+async function parseBody<S extends z.ZodType>(c: Context, schema: S, detail: string): Promise<z.infer<S> | undefined> {
+  const { headers } = c.req.raw;
+  const text = await readText(c);
+  if (headers.has('content-encoding')) throw unsupported('Send the body as it is, without Content-Encoding.');
+  if (text === '') return undefined;
+  if (!JSON_TYPE.test(headers.get('content-type') ?? '')) {
+    throw unsupported("Send JSON in UTF-8 with Content-Type: application/json, as curl --json '{}' does.");
   }
+  const body = schema.safeParse(parseJson(text));
+  if (!body.success) throw new Problem({ status: 422, detail });
+  return body.data;
 }
 
-async function readBody(c: Context): Promise<string> {
+async function readText(c: Context): Promise<string> {
   let text = '';
   try {
     await limitBody(c, async () => {
@@ -48,25 +54,19 @@ async function readBody(c: Context): Promise<string> {
     });
     return text;
   } catch (error) {
-    // Whoever sent it has left, was too slow or broke off: no fault of ours. Nobody reads this but the log's reader.
+    // The sender left, was too slow or broke off. Only a reader of the log sees this.
     throw error instanceof Problem ? error : badRequest('The body did not arrive whole.');
   }
 }
 
 function unsupported(detail: string): Problem {
-  return new Problem({ status: 415, title: 'Unsupported Media Type', detail });
+  return new Problem({ status: 415, detail });
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw badRequest('The body is not JSON.');
+    throw badRequest('The body is not JSON. Send {} or no body.');
   }
-}
-
-function checkMembers(body: unknown): void {
-  if (newEventSchema.safeParse(body).success) return;
-  const detail = 'The body is an empty JSON object: an event has no members that a caller can set.';
-  throw new Problem({ status: 422, title: 'Unprocessable Content', detail });
 }

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { z } from 'zod';
 import { badRequest } from './problem.ts';
 
-/** The parameters of a request as `schema` wants them, or a 400 with `detail`. One given twice is a list of both. */
+/** The parameters of a request as `schema` wants them, or a 400 with `detail`. A parameter given twice is a list. */
 export function readQuery<S extends z.ZodType>(c: Context, schema: S, detail: string): z.infer<S> {
   const given = Object.entries(c.req.queries()).map(([name, values]) => [
     name,

@@ -1,48 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
-import { type DestinationStream, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
-import { createJsonLog, isForPeople } from '../../process/json-log.ts';
-import type { ProducerConfig } from '../config.ts';
+import type { Logger } from 'pino';
 
 export interface RequestVariables {
   Variables: { requestId: string };
-}
-
-/**
- * JSON lines, written off the event loop's path: what is logged during a write is the next one. In a terminal, one short
- * line a request.
- */
-export function createLogger(config: ProducerConfig): Logger {
-  const base = { part: 'producer' };
-  return isForPeople(config)
-    ? pino({ level: config.LOG_LEVEL, base }, forPeople())
-    : createJsonLog(config.LOG_LEVEL, base);
-}
-
-/** Whether a request that went well has a line too. */
-export function logsAllRequests(config: ProducerConfig): boolean {
-  return config.LOG_REQUESTS === 'all' || (config.LOG_REQUESTS === 'auto' && isForPeople(config));
-}
-
-function forPeople(): DestinationStream {
-  return pretty({
-    translateTime: 'SYS:HH:MM:ss',
-    customPrettifiers: { time: (time) => time as string },
-    ignore: 'pid,hostname,part,level,requestId,method,path,status,ms',
-    messageFormat: '{if method}{method} {path} {status} {ms} ms {end}{msg}',
-  });
 }
 
 export interface RequestLogDeps {
   log: Logger;
   /** Whether requests that went well have a line at the level info, too; else at debug. */
   logsAll: boolean;
-  /** While it is true, answers close their connection, which would hold up the closing of the server (RFC 9112, 9.6). */
+  /** While it is true, answers close their connection: a kept one would hold up the end of the server (RFC 9112, 9.6). */
   isDraining: () => boolean;
 }
 
-/** Gives each request an id (nginx's, or a new one) and logs a line when it is answered; of probes only failed ones. */
+/** Gives each request an id, its caller's or a new one, and logs a line with the answer; of probes only failed ones. */
 export function logRequests({ log, logsAll, isDraining }: RequestLogDeps): MiddlewareHandler<RequestVariables> {
   return async (c, next) => {
     const startedAt = performance.now();
@@ -60,7 +32,7 @@ export function logRequests({ log, logsAll, isDraining }: RequestLogDeps): Middl
   };
 }
 
-/** A caller's id goes into logs and headers, so only a harmless one is taken over. */
+/** A caller's id goes into logs and headers, so only a harmless one is accepted. */
 function acceptRequestId(given: string | undefined): string {
   return given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
 }

@@ -5,18 +5,18 @@ import { expect, onTestFinished, test } from 'vitest';
 import { countEvents, findEvent } from '../../database/events/read.ts';
 import { fillAll, startTestApp } from '../../tests/producer-app.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
-import type { ProducerDeps } from '../app.ts';
-import { closeServer, listen, portOf, type ServerLimits } from './server.ts';
+import { closeServer } from './close-server.ts';
+import { type ListenOptions, listen, portOf } from './server.ts';
 
 /** What only a real connection shows. */
 
 const { db } = await useTestDatabase();
 
-async function startServer(replaced: Partial<ProducerDeps> = {}, limits: ServerLimits = {}) {
-  const { app, poller } = startTestApp(db, replaced);
-  const server = await listen(app, 0, '127.0.0.1', limits);
-  onTestFinished(() => closeServer(server, 0));
-  return { app, poller, server, port: portOf(server), url: `http://127.0.0.1:${portOf(server)}` };
+async function startServer(limits: ListenOptions = {}) {
+  const producer = startTestApp(db);
+  const server = await listen(producer.app, limits);
+  onTestFinished(() => closeServer(server, { graceMs: 0 }));
+  return { ...producer, server, port: portOf(server), url: `http://127.0.0.1:${portOf(server)}` };
 }
 
 /** All that the server says to these bytes, until it closes the connection. */
@@ -29,9 +29,9 @@ async function say(port: number, text: string): Promise<string> {
 }
 
 test('a create-sync is answered over a connection, with its headers', async () => {
-  const { url, poller } = await startServer();
+  const { url, waiting } = await startServer();
   const answer = fetch(`${url}/create-sync`, { method: 'POST' });
-  await expect.poll(poller.size).toBe(1);
+  await expect.poll(waiting).toBe(1);
   await fillAll(db, 'palavra');
   const response = await answer;
   expect(response.status).toBe(201);
@@ -41,13 +41,13 @@ test('a create-sync is answered over a connection, with its headers', async () =
 });
 
 test('a client that hangs up is no longer waited for, and its event stays', async () => {
-  const { port, poller } = await startServer();
+  const { port, waiting } = await startServer();
   const socket = connect(port, '127.0.0.1');
   socket.write('POST /create-sync HTTP/1.1\r\nHost: a\r\n\r\n');
-  await expect.poll(poller.size).toBe(1);
+  await expect.poll(waiting).toBe(1);
   const id = await countEvents(db);
   socket.destroy();
-  await expect.poll(poller.size).toBe(0);
+  await expect.poll(waiting).toBe(0);
   expect(await findEvent(db, id)).toMatchObject({ status: 'pending' });
 });
 
@@ -56,12 +56,12 @@ test.each([
   ['part of a body', 'POST /create-async HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{'],
   ['what is no request', 'OLÁ\r\n\r\n'],
 ])('a client that leaves after a create-sync and %s is no longer waited for', async (_, rest) => {
-  const { port, poller } = await startServer();
+  const { port, waiting } = await startServer();
   const socket = connect(port, '127.0.0.1');
   socket.write(`POST /create-sync HTTP/1.1\r\nHost: a\r\n\r\n${rest}`);
-  await expect.poll(poller.size).toBe(1);
+  await expect.poll(waiting).toBe(1);
   socket.end();
-  await expect.poll(poller.size).toBe(0);
+  await expect.poll(waiting).toBe(0);
   socket.destroy();
 });
 
@@ -106,14 +106,14 @@ test.each([
 });
 
 test('a create-sync is held for longer than a request may take to arrive, and its connection may be idle for longer', async () => {
-  const { url, port, poller } = await startServer({}, { receiveMs: 100 });
+  const { url, port, waiting } = await startServer({ receiveMs: 100 });
   for (let round = 0; round < 2; round++) {
     const answer = fetch(`${url}/create-sync`, {
       method: 'POST',
       body: '{}',
       headers: { 'Content-Type': 'application/json' },
     });
-    await expect.poll(poller.size).toBe(1);
+    await expect.poll(waiting).toBe(1);
     expect(await say(port, 'GET')).toMatch(/^HTTP\/1\.1 408 /); // this long has passed
     await fillAll(db, 'paciência');
     expect((await answer).status).toBe(201);
@@ -122,7 +122,7 @@ test('a create-sync is held for longer than a request may take to arrive, and it
 });
 
 test('one connection too many is closed, and the others are served', async () => {
-  const { port, url } = await startServer({}, { connections: 2 });
+  const { port, url } = await startServer({ connectionLimit: 2 });
   const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
   await Promise.all(held.map((socket) => once(socket, 'connect')));
   expect(await say(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n').catch((error: Error) => error.message)).toMatch(
@@ -142,14 +142,14 @@ test('one connection too many is closed, and the others are served', async () =>
 
 test('a port that is in use is named, with the setting that changes it', async () => {
   const { app, port } = await startServer();
-  await expect(listen(app, port, '127.0.0.1')).rejects.toThrow(`port ${port} is in use; choose another with PORT`);
+  await expect(listen(app, { port })).rejects.toThrow(`port ${port} is in use; choose another with PORT`);
 });
 
 test('a closing server answers what is under way and takes nothing new', async () => {
-  const { url, port, server, poller } = await startServer();
+  const { url, port, server, waiting } = await startServer();
   const answer = fetch(`${url}/create-sync`, { method: 'POST' });
-  await expect.poll(poller.size).toBe(1);
-  void closeServer(server, 30_000);
+  await expect.poll(waiting).toBe(1);
+  void closeServer(server, { graceMs: 30_000 });
   const tryToConnect = async () => {
     const socket = connect(port, '127.0.0.1');
     const refusal = once(socket, 'connect').catch((error: NodeJS.ErrnoException) => error.code);
@@ -164,7 +164,7 @@ test('a closing server serves those who had connected and were not accepted yet'
   const { port, server } = await startServer();
   const sockets = Array.from({ length: 50 }, () => connect(port, '127.0.0.1').setEncoding('utf8'));
   await setImmediate(); // the kernel has them, Node has accepted one at most
-  void closeServer(server, 30_000);
+  void closeServer(server, { graceMs: 30_000 });
   const answers = sockets.map(async (socket) => {
     socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n');
     const [answer] = (await once(socket, 'data')) as [string];
@@ -175,13 +175,12 @@ test('a closing server serves those who had connected and were not accepted yet'
 });
 
 test('a draining server is closed once the last request is answered, though its client keeps the connection', async () => {
-  let draining = false;
-  const { url, server, poller } = await startServer({ isDraining: () => draining });
+  const { url, server, waiting, drain } = await startServer();
   const answer = fetch(`${url}/create-sync`, { method: 'POST' });
-  await expect.poll(poller.size).toBe(1);
-  draining = true;
+  await expect.poll(waiting).toBe(1);
+  drain();
   let isClosed = false;
-  void closeServer(server, 30_000).then(() => {
+  void closeServer(server, { graceMs: 30_000 }).then(() => {
     isClosed = true;
   });
   await fillAll(db, 'último');
@@ -190,15 +189,14 @@ test('a draining server is closed once the last request is answered, though its 
 });
 
 test('a closing server still answers on a connection that was idle, and ends it with the answer', async () => {
-  let draining = false;
-  const { port, server } = await startServer({ isDraining: () => draining });
+  const { port, server, drain } = await startServer();
   const socket = connect(port, '127.0.0.1').setEncoding('utf8');
   const pieces = socket[Symbol.asyncIterator]();
   const get = 'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n';
   socket.write(get);
   expect((await pieces.next()).value).toContain('Connection: keep-alive');
-  draining = true;
-  const closed = closeServer(server, 30_000);
+  drain();
+  const closed = closeServer(server, { graceMs: 30_000 });
   socket.write(get);
   expect((await pieces.next()).value).toMatch(/^HTTP\/1\.1 200 [\s\S]*\bconnection: close/i);
   expect(await pieces.next()).toMatchObject({ done: true });
@@ -211,7 +209,7 @@ test('a closing server lets an idle connection go after a while, though its clie
   socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n');
   await once(socket, 'data');
   const beganAt = performance.now();
-  await closeServer(server, 60_000);
+  await closeServer(server, { graceMs: 60_000 });
   expect(performance.now() - beganAt).toBeLessThan(20_000);
 });
 
@@ -225,13 +223,13 @@ test('a header is seen however many come before it', async () => {
 });
 
 test('a closing server waits no longer than its grace', async () => {
-  const { url, server, poller } = await startServer();
+  const { url, server, waiting } = await startServer();
   const answer = fetch(`${url}/create-sync`, { method: 'POST' });
   const outcome = answer.then(
     () => 'answered',
     () => 'cut off',
   );
-  await expect.poll(poller.size).toBe(1);
-  await closeServer(server, 50);
+  await expect.poll(waiting).toBe(1);
+  await closeServer(server, { graceMs: 50 });
   expect(await outcome).toBe('cut off');
 });

@@ -4,26 +4,31 @@ import { Problem } from './problem.ts';
 
 /**
  * Lets only those requests pass that carry `Authorization: Bearer …` (RFC 6750) with a token whose SHA-256 is among
- * `hashes`, in hex; but all of those to open paths. The tokens themselves are nowhere on this side.
+ * `hashes`, in hex; to open paths, all. This side never holds the tokens themselves.
  */
-export function requireToken(hashes: readonly string[], isOpen: (path: string) => boolean = () => false) {
+export function requireToken(
+  hashes: readonly string[],
+  isOpen: (path: string) => boolean = () => false,
+): MiddlewareHandler {
   const known = hashes.map((hex) => Buffer.from(hex, 'hex'));
-  const middleware: MiddlewareHandler = async (c, next) => {
+  return async (c, next) => {
     if (isOpen(c.req.path)) return next();
     const token = /^Bearer +([\w.~+/-]+=*) *$/i.exec(c.req.header('authorization') ?? '')?.[1];
-    if (token === undefined) throw unauthorized('Bearer', 'This takes a token: Authorization: Bearer ….');
-    if (!isKnown(token, known)) throw unauthorized('Bearer error="invalid_token"', 'This token is not known.');
-    return next();
+    if (token === undefined) throw unauthorized('Bearer', 'Send a token in the header Authorization: Bearer TOKEN.');
+    if (isKnown(token, known)) return next();
+    throw unauthorized(
+      'Bearer error="invalid_token"',
+      'This token is not known, or no longer; ask the operator of this service for one.',
+    );
   };
-  return middleware;
 }
 
-/** Takes the same time whichever token it is, and whichever it is like. */
+/** Takes the same time for every token. */
 function isKnown(token: string, known: readonly Buffer[]): boolean {
   const given = hash('sha256', token, 'buffer');
   return known.map((one) => timingSafeEqual(one, given)).includes(true);
 }
 
 function unauthorized(challenge: string, detail: string): Problem {
-  return new Problem({ status: 401, title: 'Unauthorized', detail, headers: { 'WWW-Authenticate': challenge } });
+  return new Problem({ status: 401, detail, headers: { 'WWW-Authenticate': challenge } });
 }

@@ -1,7 +1,6 @@
-import type { DescribeRouteOptions } from 'hono-openapi';
 import { z } from 'zod';
-import { json, problem, serverFault } from './event-routes.ts';
-import { eventSchema } from './schemas.ts';
+import { databaseDown, json, parametersOf, problem, type RouteDescriptions } from './parts.ts';
+import { deadQuerySchema, eventSchema, idPathSchema } from './schemas.ts';
 
 const moment = (description: string) => z.iso.datetime().nullable().meta({ description });
 
@@ -28,47 +27,24 @@ export const revivedSchema = z
   .object({ revived: z.int().min(0).meta({ description: 'How many dead events are pending again' }) })
   .meta({ id: 'Revived' });
 
-export const MAX_DEAD = 1_000;
-
-/** `?limit=100&after=7`, in decimal digits. */
-export const deadQuerySchema = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^([1-9][0-9]{0,2}|1000)$/)
-    .transform(Number)
-    .pipe(z.int().max(MAX_DEAD))
-    .default(100)
-    .meta({ description: `Most events in the answer, 1 to ${MAX_DEAD}`, example: '100' }),
-  after: z
-    .string()
-    .regex(/^(0|[1-9][0-9]{0,15})$/)
-    .transform(Number)
-    .pipe(z.int())
-    .default(0)
-    .meta({ description: 'Only events with a larger id', example: '0' }),
-});
-
 const refused = {
   401: problem('No operator’s token, or one that is not known'),
-  ...serverFault,
-  503: problem('The database cannot be used now'),
+  ...databaseDown,
 };
-const path = [
-  { name: 'id', in: 'path' as const, required: true, schema: { type: 'string' as const, pattern: '^[1-9][0-9]*$' } },
-];
-const security = [{ operator: [] }];
+const operator = { tags: ['operator'], security: [{ operator: [] }] };
+const ofOneEvent = { ...operator, parameters: parametersOf('path', idPathSchema) };
 
 /** One description for each route under /operator. */
 export const operatorRoutes = {
-  dead: {
+  'GET /operator/dead': {
+    ...operator,
     summary: 'The dead events, by id',
-    security,
+    parameters: parametersOf('query', deadQuerySchema),
     responses: { 200: json('Some of them', deadEventsSchema), 400: problem('A parameter is malformed'), ...refused },
   },
-  show: {
+  'GET /operator/events/:id': {
+    ...ofOneEvent,
     summary: 'One event, with all that is known of it',
-    security,
-    parameters: path,
     responses: {
       200: json('The event as it is now', eventDetailsSchema),
       400: problem('Not an id'),
@@ -76,15 +52,14 @@ export const operatorRoutes = {
       ...refused,
     },
   },
-  reviveAll: {
+  'POST /operator/dead/revive': {
+    ...operator,
     summary: 'Revive all dead events; after an error some are, and it may be asked again',
-    security,
     responses: { 200: json('They are pending again', revivedSchema), ...refused },
   },
-  revive: {
+  'POST /operator/dead/:id/revive': {
+    ...ofOneEvent,
     summary: 'Revive one dead event',
-    security,
-    parameters: path,
     responses: {
       200: json('It is pending again', revivedSchema),
       400: problem('Not an id'),
@@ -93,4 +68,4 @@ export const operatorRoutes = {
       ...refused,
     },
   },
-} satisfies Record<string, DescribeRouteOptions>;
+} satisfies RouteDescriptions;

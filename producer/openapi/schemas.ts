@@ -42,23 +42,38 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
+/** What a create may say of its event: nothing yet. Unknown members are refused rather than ignored. */
+export const newEventSchema = z.strictObject({}).meta({ id: 'NewEvent' });
+
+/** A number in plain digits: `1e3`, `01` and ` 5` are none. Matched as text before it is parsed, so no digit is rounded away. */
+function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) {
+  return z
+    .string()
+    .regex(/^(0|[1-9][0-9]{0,15})$/)
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+}
+
+/** Larger ids fit no row. */
+export const eventIdSchema = wholeNumber({ min: 1 });
+export const idPathSchema = z.strictObject({ id: eventIdSchema });
+
 export const MAX_COUNT = 10_000;
+export const MAX_DEAD = 1_000;
 
-export const COUNT_PATTERN = /^([1-9][0-9]{0,3}|10000)$/;
-
-/** `?count=1000`, as the decimal digits that it is written with: `1e3` and ` 5` are not numbers here. */
+/** `?count=1000` */
 export const createQuerySchema = z.strictObject({
-  count: z.string().regex(COUNT_PATTERN).transform(Number).pipe(z.int().min(1).max(MAX_COUNT)).optional(),
+  count: wholeNumber({ min: 1, max: MAX_COUNT })
+    .optional()
+    .meta({ description: `How many events to create, 1 to ${MAX_COUNT}`, example: 1_000 }),
 });
 
 export const noQuerySchema = z.strictObject({});
 
-/** What a create may say of its event: nothing yet. Unknown members are refused rather than ignored. */
-export const newEventSchema = z.strictObject({}).meta({ id: 'NewEvent' });
-
-/** Matched as text before anything is parsed, so that no digit is ever rounded away. Larger ones fit no row. */
-export const eventIdSchema = z
-  .string()
-  .regex(/^[1-9][0-9]{0,15}$/)
-  .transform(Number)
-  .pipe(z.int().min(1));
+/** `?limit=100&after=7` */
+export const deadQuerySchema = z.strictObject({
+  limit: wholeNumber({ min: 1, max: MAX_DEAD })
+    .default(100)
+    .meta({ description: `Most events in the answer, 1 to ${MAX_DEAD}`, example: 100 }),
+  after: wholeNumber({ min: 0 }).default(0).meta({ description: 'Only events with a larger id', example: 0 }),
+});

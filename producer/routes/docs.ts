@@ -3,22 +3,23 @@ import { fileURLToPath } from 'node:url';
 import { serveStatic } from '@hono/node-server/serve-static';
 import type { Hono } from 'hono';
 import { html } from 'hono/html';
-import { type GenerateSpecOptions, openAPIRouteHandler } from 'hono-openapi';
+import { answerJson } from '../http/answer.ts';
 import type { RequestVariables } from '../http/request-log.ts';
+import { createDocument } from '../openapi/document.ts';
 
 // Resolved, not imported: the package's main file would load the whole bundle into the producer.
 const SWAGGER_UI = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/swagger-ui.css')));
 const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
 
 /** /openapi.json, generated from the routes, and /docs, which shows it and loads nothing from elsewhere. */
-export function addDocs(app: Hono<RequestVariables>, documentation: GenerateSpecOptions['documentation']): void {
-  for (const path of ['/openapi.json', '/docs', '/docs/*']) {
-    app.use(path, async (c, next) => {
-      c.header('X-Request-Id', c.get('requestId'));
-      await next();
-    });
-  }
-  app.get('/openapi.json', openAPIRouteHandler(app, { documentation, defaultValidationErrorResponse: false }));
+export function addDocs(app: Hono<RequestVariables>, asked: { token: boolean; operator: boolean }): void {
+  let document: ReturnType<typeof createDocument> | undefined;
+  app.get('/openapi.json', async (c) => answerJson(c, 200, await (document ??= createDocument(app, asked))));
+
+  app.use('/docs/*', async (c, next) => {
+    c.header('X-Request-Id', c.get('requestId'));
+    await next();
+  });
   for (const asset of ASSETS) {
     app.get(`/docs/${asset}`, serveStatic({ root: SWAGGER_UI, rewriteRequestPath: () => `/${asset}` }));
   }

@@ -1,0 +1,47 @@
+import type { Logger } from 'pino';
+import type { DatabaseOptions } from '../database/connect.ts';
+import { isForPeople } from '../process/json-log.ts';
+import type { ProducerConfig } from './config.ts';
+import type { CloseOptions } from './http/close-server.ts';
+import type { ListenOptions } from './http/server.ts';
+import type { ProducerOptions } from './producer.ts';
+
+/** What the settings of a producer mean for each of its parts. */
+
+export function databaseOptions(config: ProducerConfig, log: Logger): DatabaseOptions {
+  return {
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
+    onAvailability: (available, error) =>
+      available ? log.info('database is back') : log.warn({ reason: error?.message }, 'database lost, trying again'),
+  };
+}
+
+export function producerOptions(config: ProducerConfig): Omit<ProducerOptions, 'db'> {
+  return {
+    logsAll: config.LOG_REQUESTS === 'all' || (config.LOG_REQUESTS === 'auto' && isForPeople(config)),
+    createBatch: config.CREATE_BATCH,
+    createWaitMs: config.CREATE_WAIT_MS,
+    heldRequestLimit: config.WAITING_LIMIT,
+    syncPollMs: config.SYNC_POLL_MS,
+    idempotencyTtlMs: config.IDEMPOTENCY_TTL_MS,
+    apiTokens: config.API_TOKENS,
+    operatorTokens: config.OPERATOR_TOKENS,
+    corsOrigins: config.CORS_ORIGINS,
+  };
+}
+
+export function listenOptions(config: ProducerConfig): ListenOptions {
+  return {
+    port: config.PORT,
+    host: config.HOST,
+    // Beside those with a held request there must be some that ask.
+    connectionLimit: config.WAITING_LIMIT + 5_000,
+  };
+}
+
+/** The process ends with SHUTDOWN_GRACE_MS, so that its connections end a little before. */
+export function closeOptions({ SHUTDOWN_GRACE_MS }: ProducerConfig): CloseOptions {
+  return { graceMs: Math.max(500, SHUTDOWN_GRACE_MS - 500) };
+}

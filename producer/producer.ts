@@ -1,0 +1,99 @@
+import type { Hono } from 'hono';
+import { checkDatabase } from '../database/check-database.ts';
+import type { Database } from '../database/connect.ts';
+import { listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events/operate.ts';
+import { countEvents, findEvent } from '../database/events/read.ts';
+import { createJsonLog } from '../process/json-log.ts';
+import { type AppDeps, createApp } from './app.ts';
+import { createCompletionPoller } from './completion-poller.ts';
+import { createBatcher } from './create-batcher.ts';
+import { runForgetKeys } from './forget-keys.ts';
+import type { RequestVariables } from './http/request-log.ts';
+
+// What a producer calls.
+const ROUTINES = ['create_events', 'create_events_once', 'forget_keys', 'raise_counter', 'revive_events'];
+
+/** What the app needs comes from `db`, and each part of it can be replaced. */
+export interface ProducerOptions extends Partial<Omit<AppDeps, 'waitFor' | 'isDraining'>> {
+  db: Database;
+  /** Most create requests that share one transaction. @default 1_000 */
+  createBatch?: number;
+  /** Most events waiting to be inserted; a create beyond is refused. @default 50_000 */
+  createQueueLimit?: number;
+  /** Longest wait of a create for its transaction to begin; then it is refused. @default 500 */
+  createWaitMs?: number;
+  /** Most requests held at once; a further one is refused. @default 20_000 */
+  heldRequestLimit?: number;
+  /** How often the table is looked at, for all held requests together. @default 100 */
+  syncPollMs?: number;
+  /** How long an Idempotency-Key is remembered. @default 86_400_000, a day */
+  idempotencyTtlMs?: number;
+}
+
+export interface Producer {
+  app: Hono<RequestVariables>;
+  /** How many requests wait for their event now. */
+  waiting: () => number;
+  /** From now on the producer is not ready, and its answers close their connections. It still serves. */
+  drain: () => void;
+  /**
+   * Looks for filled events and forgets old keys until `signal` is aborted; then held requests are answered 202 at once.
+   * Resolves when all has stopped. Rejects with a sentence if the database is not what a producer needs.
+   */
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+/** A producer on this database: an HTTP app to serve, and the work beside it. */
+export function createProducer(options: ProducerOptions): Producer {
+  const { db, log = createJsonLog('silent', {}), syncPollMs = 100, idempotencyTtlMs = 86_400_000 } = options;
+  const poller = createCompletionPoller({
+    db,
+    pollMs: syncPollMs,
+    onError: (error) => log.debug({ err: error }, 'could not look for filled events'),
+  });
+  let draining = false;
+
+  const app = createApp({
+    logsAll: false,
+    apiTokens: [],
+    corsOrigins: [],
+    operatorTokens: [],
+    heldRequestLimit: 20_000,
+    createEvents: createBatcher({
+      db,
+      maxRequests: options.createBatch ?? 1_000,
+      maxQueued: options.createQueueLimit ?? 50_000,
+      maxWaitMs: options.createWaitMs ?? 500,
+    }),
+    countEvents: () => countEvents(db),
+    findEvent: (id) => findEvent(db, id),
+    checkReady: async () => void (await countEvents(db)),
+    listDead: (page) => listDead(db, page),
+    showEvent: (id) => showEvent(db, id),
+    reviveEvents: (ids) => reviveEvents(db, ids),
+    reviveAllDead: () => reviveAllDead(db),
+    ...options,
+    log,
+    waitFor: poller.waitFor,
+    isDraining: () => draining,
+  });
+
+  async function forgetOldKeys(signal: AbortSignal): Promise<void> {
+    const server = await checkDatabase(db, { routines: ROUTINES }, signal);
+    if (server) log.info(server.summary);
+    for (const warning of server?.warnings ?? []) log.warn(warning);
+    const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');
+    await runForgetKeys({ db, rememberMs: idempotencyTtlMs, onError }, signal);
+  }
+
+  return {
+    app,
+    waiting: poller.size,
+    drain: () => {
+      draining = true;
+    },
+    run: async (signal) => {
+      await Promise.all([poller.run(signal), forgetOldKeys(signal)]);
+    },
+  };
+}
