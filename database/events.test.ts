@@ -260,6 +260,15 @@ describe('processing -> dead -> pending', () => {
     expect((await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS })).claims).toEqual([]);
   });
 
+  test('an event whose row somebody deleted is gone, and so is one that never was', async () => {
+    await createEvents(db, [{}, {}]);
+    await db.deleteFrom('Events').where('id', '=', 1).execute();
+    expect(await findSettledEvents(db, [1, 2, 99])).toEqual([
+      { id: 1, valor: null, status: 'gone' },
+      { id: 99, valor: null, status: 'gone' },
+    ]);
+  });
+
   test('a revived event has all its attempts before it again; others are not touched', async () => {
     await killEvent();
     await createEvents(db, [{}]);
@@ -307,7 +316,7 @@ test('of many ids, only those that nobody works on any more are reported as sett
   await createEvents(db, [{}, {}, {}]);
   await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
   await fillEvents(db, { claimedBy: 'a/1', fills: [{ id: 1, attempt: 1, valor: 'rio' }] });
-  expect(await findSettledEvents(db, [1, 2, 3, 77])).toEqual([{ id: 1, valor: 'rio', status: 'filled' }]);
+  expect(await findSettledEvents(db, [1, 2, 3])).toEqual([{ id: 1, valor: 'rio', status: 'filled' }]);
   expect(await findSettledEvents(db, [])).toEqual([]);
 });
 

@@ -92,6 +92,18 @@ describe('create-sync', () => {
     expect(await problemOf(response)).toMatchObject({ id: 1, detail: expect.stringMatching(/^Event 1 failed/) });
   });
 
+  test('answers 410 with the id when somebody deletes the event, also to a repeat with its key', async () => {
+    const { app, waiting } = startTestApp(db);
+    const withKey = { ...POST, headers: { 'Idempotency-Key': 'k' } };
+    const answer = app.request('/create-sync', withKey);
+    await expect.poll(waiting).toBe(1);
+    await db.deleteFrom('Events').execute();
+    for (const response of [await answer, await app.request('/create-sync', withKey)]) {
+      expect(response.status).toBe(410);
+      expect(await problemOf(response)).toMatchObject({ id: 1, detail: 'Event 1 was deleted before it was filled.' });
+    }
+  });
+
   test.each(['count=1', 'x', '__proto__=1'])(
     'has no parameters: ?%s is refused, and nothing is created',
     async (query) => {

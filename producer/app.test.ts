@@ -104,10 +104,10 @@ describe('GET /{id} with Prefer: wait', () => {
     expect(waiting()).toBe(0);
   });
 
-  test('answers 404 when the event is deleted meanwhile', async () => {
+  test('answers 404 as soon as the event is deleted', async () => {
     const { app, waiting } = startTestApp(db);
     await createEvents(db, [{}]);
-    const answer = app.request('/1', asked('wait=1'));
+    const answer = app.request('/1', asked('wait=600'));
     await expect.poll(waiting).toBe(1);
     await db.deleteFrom('Events').execute();
     expect((await answer).status).toBe(404);

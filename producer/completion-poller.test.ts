@@ -144,6 +144,19 @@ describe('waiting for an event', () => {
     expect(await answer).toEqual({ id: 1, valor: null, status: 'dead' });
   });
 
+  test.each([
+    ['its row is deleted', () => sql`DELETE FROM Events WHERE id = 1`],
+    ['the table is emptied', () => sql`TRUNCATE TABLE Events`],
+  ])('ends as gone when %s', async (_, remove) => {
+    const { waitFor, size } = startPoller();
+    await createPending(1);
+    const answer = waitFor(1, staying());
+    await ticksPass();
+    await remove().execute(db);
+    expect(await answer).toEqual({ id: 1, valor: null, status: 'gone' });
+    expect(size()).toBe(0);
+  });
+
   test('ends with nothing when the client leaves, and disturbs nobody else', async () => {
     const { waitFor, size } = startPoller();
     await createPending(2);

@@ -11,7 +11,7 @@ export interface CompletionPollerDeps {
 }
 
 /**
- * Resolves when the event is filled or dead; to undefined when the caller leaves (`signal`), after `limitMs`, or when
+ * Resolves when the event is filled, dead or gone; to undefined when the caller leaves (`signal`), after `limitMs`, or when
  * the poller stops. There is no other limit, whatever the database does meanwhile.
  */
 export type WaitFor = (id: number, signal: AbortSignal, limitMs?: number) => Promise<SettledEvent | undefined>;

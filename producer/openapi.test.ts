@@ -168,6 +168,7 @@ describe('real answers are what the document says of them', () => {
   test.each([
     [201, filledEventSchema, () => fillAll(db, 'palavra')],
     [502, problemSchema, () => killAll(db)],
+    [410, problemSchema, () => sql`DELETE FROM Events`.execute(db)],
   ] as const)('POST /create-sync answers %i', async (status, schema, settle) => {
     const { app, waiting } = startTestApp(db);
     const answer = app.request('/create-sync', POST);

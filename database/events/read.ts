@@ -8,12 +8,11 @@ export interface EventView {
   status: 'pending' | 'processing' | 'filled' | 'dead';
 }
 
-/** An event that nobody will work on any more. `valor` is the word of a filled one and null for a dead one. */
-export interface SettledEvent {
-  id: number;
-  valor: string | null;
-  status: 'filled' | 'dead';
-}
+/** An event that nobody will work on any more; `gone`: somebody deleted its row. `valor` is the word of a filled one. */
+export type SettledEvent =
+  | { id: number; valor: string; status: 'filled' }
+  | { id: number; valor: null; status: 'dead' }
+  | { id: number; valor: null; status: 'gone' };
 
 /** How many events were ever created. */
 export async function countEvents(db: Database): Promise<number> {
@@ -30,14 +29,17 @@ export async function findEvent(db: Database, id: number): Promise<EventView | u
   return row && toView(row);
 }
 
-/** Which of these events are filled or dead by now, in one query whatever their number. */
+/** Which of these events are filled, dead or gone by now, in one query whatever their number. */
 export async function findSettledEvents(db: Database, ids: readonly number[]): Promise<SettledEvent[]> {
-  const { rows } = await sql<{ id: number; valor: string | null }>`
-    SELECT Events.id, Events.valor
+  const { rows } = await sql<{ id: number; found: number | null; valor: string | null }>`
+    SELECT waiting.id, Events.id AS found, Events.valor
     FROM JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS waiting
-    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = waiting.id
+    LEFT JOIN Events FORCE INDEX (PRIMARY) ON Events.id = waiting.id
     WHERE Events.open IS NULL`.execute(db);
-  return rows.map(({ id, valor }) => (valor ? { id, valor, status: 'filled' } : { id, valor: null, status: 'dead' }));
+  return rows.map(({ id, found, valor }) => {
+    if (valor) return { id, valor, status: 'filled' };
+    return { id, valor: null, status: found === null ? 'gone' : 'dead' };
+  });
 }
 
 export const IS_HELD = sql<number>`processing = 1 AND due_at > NOW(3)`.as('held');

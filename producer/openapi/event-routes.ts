@@ -79,6 +79,7 @@ export const eventRoutes = {
       201: json('Filled; Location is the event', filledEventSchema),
       202: json('Committed, but not filled within the time asked for, or the producer is shutting down', createdSchema),
       ...refusedCreates,
+      410: problem('The event was deleted before it was filled'),
       502: problem('The event is dead: it failed as often as it may'),
     },
   },

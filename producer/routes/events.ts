@@ -54,6 +54,8 @@ function addCreates(app: Hono<RequestVariables>, { createEvents }: EventRouteDep
         return answerJson(c, 201, event, headers);
       case 'dead':
         throw deadEvent(id);
+      case 'gone':
+        throw goneEvent(id);
       case undefined:
         return answerJson(c, 202, { message: CREATED, id }, headers);
     }
@@ -72,7 +74,8 @@ function addReads(app: Hono<RequestVariables>, { countEvents, findEvent }: Event
     const waits = preferredWait(c.req.header('prefer')) !== undefined;
     if (waits && (event?.status === 'pending' || event?.status === 'processing')) {
       using held = hold(c);
-      event = (await held.settled(id)) ?? (await findEvent(id));
+      const settled = await held.settled(id);
+      event = settled && settled.status !== 'gone' ? settled : await findEvent(id);
     }
     if (!event) throw noEvent(id);
     return answerJson(c, 200, event, preferenceApplied(c));
@@ -84,4 +87,8 @@ function addReads(app: Hono<RequestVariables>, { countEvents, findEvent }: Event
 function deadEvent(id: number): Problem {
   const detail = `Event ${id} failed as often as it may. Only an operator can have it tried again.`;
   return new Problem({ status: 502, detail, members: { id }, headers: { Location: `/${id}` } });
+}
+
+function goneEvent(id: number): Problem {
+  return new Problem({ status: 410, detail: `Event ${id} was deleted before it was filled.`, members: { id } });
 }
