@@ -13,29 +13,27 @@ export interface Batch {
 
 type LeaseDeps = Pick<ConsumerDeps, 'db' | 'report' | 'leaseMs'>;
 
-/**
- * Renews the claims until `done` is aborted, so that work on them may take longer than a lease, while a consumer that is
- * dead or frozen still loses its claims when one is over. Resolves when no renewal is under way any more.
- */
-export async function keepLease(deps: LeaseDeps, batch: Batch, done: AbortSignal): Promise<void> {
-  let delayMs: number | undefined = deps.leaseMs / 3;
-  while (delayMs !== undefined) {
-    await sleep(delayMs, undefined, { signal: done }).catch(() => {});
-    if (done.aborted) return;
-    delayMs = await renewalRound(deps, batch);
-  }
-}
+const LOCKED_PAUSE_MS = 1_000;
 
-/** One renewal. Resolves to the ms until the next, or to undefined when every claim is lost: nothing is left to keep. */
-async function renewalRound(deps: LeaseDeps, { claimedBy, claims }: Batch): Promise<number | undefined> {
+/**
+ * Renews the claims until `done` is aborted or all are lost, so that work on them may take longer than a lease, while a
+ * consumer that is dead or frozen still loses them when one is over. Resolves when no renewal is under way any more.
+ */
+export async function keepLease(deps: LeaseDeps, { claimedBy, claims }: Batch, done: AbortSignal): Promise<void> {
   const { db, report, leaseMs } = deps;
-  const startedAt = performance.now();
-  try {
-    const { renewed } = await renewEvents(db, { claimedBy, claims, leaseMs });
-    if (renewed === 0) return undefined;
-  } catch (error) {
-    report.trouble(`the lease of ${claims.length} events could not be renewed`, error);
+  // A third of the lease after the last began: one renewal may fail, also slowly, and the next is still in time.
+  let renewAt = performance.now() + leaseMs / 3;
+  for (;;) {
+    await sleep(Math.max(0, renewAt - performance.now()), undefined, { signal: done }).catch(() => {});
+    if (done.aborted) return;
+    const startedAt = performance.now();
+    renewAt = startedAt + leaseMs / 3;
+    try {
+      const { renewed, locked } = await renewEvents(db, { claimedBy, claims, leaseMs });
+      if (renewed + locked.length === 0) return;
+      if (locked.length > 0) renewAt = Math.min(renewAt, startedAt + LOCKED_PAUSE_MS);
+    } catch (error) {
+      report.trouble(`the lease of ${claims.length} events could not be renewed`, error);
+    }
   }
-  // A third of the lease after this one began: one renewal may fail, also slowly, and the next is still in time.
-  return Math.max(0, leaseMs / 3 - (performance.now() - startedAt));
 }

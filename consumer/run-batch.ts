@@ -12,6 +12,8 @@ export interface BatchResult {
   served: number;
   /** Why it served none. */
   error?: unknown;
+  /** What is not written, because another connection has locked it. */
+  locked: Settlement;
 }
 
 /** Calls the handler, renewing the lease meanwhile, and writes down what became of each event. Does not reject. */
@@ -21,8 +23,8 @@ export async function runBatch(deps: BatchDeps, batch: Batch): Promise<BatchResu
   const { error, ...settlement } = await callHandler(deps, batch.claims);
   handled.abort();
   await keeping;
-  await settleBatch(deps, batch, settlement);
-  return { served: batch.claims.length - settlement.releases.length, error };
+  const locked = await settleBatch(deps, batch, settlement);
+  return { served: batch.claims.length - settlement.releases.length, error, locked };
 }
 
 async function callHandler(

@@ -32,7 +32,7 @@ function createWorker(handleBatch: HandleBatch, options: Partial<ConsumerDeps> =
   const giveUp = new AbortController();
   const who = { kind: 'word', consumer: 'a', giveUp: giveUp.signal };
   const deps: ConsumerDeps = { db, handleBatch, report, retry, ...who, ...pace, ...options };
-  return { deps, report, state: createWorkerState(deps.batch), giveUp };
+  return { deps, report, state: createWorkerState(deps), giveUp };
 }
 
 /** A handler that answers when the test does. */
@@ -90,6 +90,17 @@ describe('a worker', () => {
     await expect.poll(filled, WAIT).toBe(2);
     stop.abort();
     await running;
+  });
+
+  test('looks for events that it passes over only when there is nothing to claim', async () => {
+    await createEvents(db, some(1));
+    const { deps, state } = createWorker(named);
+    state.lookForPassedOver = vi.fn<() => Promise<void>>();
+    await workRound(deps, state, NEVER);
+    await Promise.all(state.running);
+    expect(state.lookForPassedOver).not.toHaveBeenCalled();
+    await workRound(deps, state, NEVER);
+    expect(state.lookForPassedOver).toHaveBeenCalledOnce();
   });
 
   test('claims under a name of its own each time, for an attempt may be given back and come again', async () => {

@@ -2,23 +2,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from '../database/database-error.ts';
 import { claimEvents } from '../database/events/claim.ts';
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts';
-import { type ClaimCursor, createClaimCursor } from './claim-cursor.ts';
+import { createClaimCursor } from './claim-cursor.ts';
 import type { Batch } from './lease-keeper.ts';
 import type { ConsumerDeps } from './options.ts';
+import { createPassedOverLook } from './passed-over.ts';
 import { runBatch } from './run-batch.ts';
+import { settleLocked } from './settle-batch.ts';
+
+export type WorkerState = ReturnType<typeof createWorkerState>;
 
 /** What a worker remembers from one round to the next. */
-export interface WorkerState {
-  running: Set<Promise<void>>;
-  breaker: CircuitBreaker;
-  cursor: ClaimCursor;
-  /** How many events the next claim takes at most: a handler that serves few at a time gets few. */
-  limit: number;
-  claimsMade: number;
-}
-
-export function createWorkerState(limit: number): WorkerState {
-  return { running: new Set(), breaker: createCircuitBreaker(), cursor: createClaimCursor(), limit, claimsMade: 0 };
+export function createWorkerState(deps: Pick<ConsumerDeps, 'db' | 'report' | 'batch'>) {
+  return {
+    running: new Set<Promise<void>>(),
+    /** What other connections had locked when its batch ended: it keeps no batch from being claimed. */
+    settling: new Set<Promise<void>>(),
+    breaker: createCircuitBreaker(),
+    cursor: createClaimCursor(),
+    /** How many events the next claim takes at most: a handler that serves few at a time gets few. */
+    limit: deps.batch,
+    claimsMade: 0,
+    lookForPassedOver: createPassedOverLook(deps),
+  };
 }
 
 const AFTER_TROUBLE_MS = 1_000;
@@ -28,13 +33,14 @@ const AFTER_TROUBLE_MS = 1_000;
  * Once `giveUp` is aborted as well, it gives back what is not finished. Resolves when nothing is held any more.
  */
 export async function runWorker(deps: ConsumerDeps, signal: AbortSignal): Promise<void> {
-  const state = createWorkerState(deps.batch);
+  const state = createWorkerState(deps);
   while (!signal.aborted) {
     const delayMs = await workRound(deps, state, signal);
     if (delayMs === 'done') break;
     if (delayMs > 0) await sleep(delayMs, undefined, { signal }).catch(() => {});
   }
   await Promise.all(state.running);
+  await Promise.all(state.settling);
 }
 
 /** One claim, if another batch may run and the handler works. Resolves to the ms until the next round. */
@@ -42,13 +48,12 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState, signal: 
   const { breaker, running, limit } = state;
   if (breaker.state() === 'open') return breaker.pauseMs();
   if (breaker.state() === 'half-open') return tryHandler(deps, breaker, signal);
-  if (running.size >= deps.concurrency) return afterOne(running);
+  if (running.size >= deps.concurrency) return afterOneOf(running);
 
   const batch = await claimBatch(deps, state);
   if (!batch) return AFTER_TROUBLE_MS;
-  if (batch.claims.length === 0) return afterNothing(deps, running);
-  const work = workOn(deps, state, batch).finally(() => running.delete(work));
-  running.add(work);
+  if (batch.claims.length === 0) return afterNothing(deps, state);
+  const work = track(running, workOn(deps, state, batch));
   // Fewer than it asked for: no more are due. What comes meanwhile gathers, or each would cost a claim of its own.
   if (batch.claims.length < limit) await within(deps.pollMs, work, signal);
   return 0;
@@ -66,14 +71,15 @@ async function tryHandler(deps: ConsumerDeps, breaker: CircuitBreaker, signal: A
   return 0;
 }
 
-async function afterOne(running: Set<Promise<void>>): Promise<number> {
-  await Promise.race(running);
+async function afterOneOf(work: Iterable<Promise<void>>): Promise<number> {
+  await Promise.race(work);
   return 0;
 }
 
-function afterNothing({ once, pollMs }: ConsumerDeps, running: Set<Promise<void>>): Promise<number> | number | 'done' {
+async function afterNothing({ once, pollMs }: ConsumerDeps, state: WorkerState): Promise<number | 'done'> {
   if (!once) return pollMs * (0.9 + Math.random() * 0.2);
-  return running.size === 0 ? 'done' : afterOne(running);
+  const unfinished = [...state.running, ...state.settling];
+  return unfinished.length === 0 ? 'done' : afterOneOf(unfinished);
 }
 
 async function claimBatch(deps: ConsumerDeps, state: WorkerState): Promise<Batch | undefined> {
@@ -84,6 +90,7 @@ async function claimBatch(deps: ConsumerDeps, state: WorkerState): Promise<Batch
   try {
     // With `once`, finding nothing must mean that nothing is due.
     const { claims } = await (once ? claim() : state.cursor(claim));
+    if (claims.length === 0) await state.lookForPassedOver();
     return { claimedBy, claims, claimedAt };
   } catch (error) {
     // A lost database has been reported, once.
@@ -95,7 +102,8 @@ async function claimBatch(deps: ConsumerDeps, state: WorkerState): Promise<Batch
 async function workOn(deps: ConsumerDeps, state: WorkerState, batch: Batch): Promise<void> {
   const { kind, report, giveUp } = deps;
   const claimed = batch.claims.length;
-  const { served, error } = await runBatch(deps, batch);
+  const { served, error, locked } = await runBatch(deps, batch);
+  void track(state.settling, settleLocked(deps, batch, locked));
   if (served > 0) {
     state.limit = served < claimed ? served : Math.min(deps.batch, Math.ceil(state.limit * 1.1));
     if (state.breaker.close()) report.handlerBack(kind);
@@ -104,6 +112,12 @@ async function workOn(deps: ConsumerDeps, state: WorkerState, batch: Batch): Pro
   // The handler may not be able to serve so many: the next claims are smaller, until they succeed.
   state.limit = Math.max(1, Math.floor(claimed / 2));
   if (!giveUp.aborted && state.breaker.open(error)) report.handlerDown(kind, error);
+}
+
+function track(works: Set<Promise<void>>, begun: Promise<void>): Promise<void> {
+  const work = begun.finally(() => works.delete(work));
+  works.add(work);
+  return work;
 }
 
 /** Resolves when the work is done, but after `ms` at the latest, or when `signal` is aborted. */

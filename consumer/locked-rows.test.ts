@@ -1,0 +1,182 @@
+import { sql } from 'kysely';
+import { createConnection } from 'mysql2/promise';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { claimEvents } from '../database/events/claim.ts';
+import { createEvents } from '../database/events/create.ts';
+import type { HandleBatch } from '../handlers/handler.ts';
+import { createRecordingReport } from '../tests/recording-report.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
+import type { ConsumerOptions } from './options.ts';
+import { createPassedOverLook } from './passed-over.ts';
+import { runConsumer } from './run-consumer.ts';
+
+/** Another connection keeps the row of one event locked, as a client does that leaves its transaction open. */
+
+const database = await useTestDatabase();
+const { db } = database;
+const LOCKED = 50;
+const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+
+async function count(condition: ReturnType<typeof sql>): Promise<number> {
+  const { rows } = await sql<{ n: number }>`SELECT COUNT(*) AS n FROM Events WHERE ${condition}`.execute(db);
+  return Number(rows[0]?.n);
+}
+const filled = () => count(sql`valor <> ''`);
+
+/** Locks the row until `unlock` is called. */
+async function lock(id: number) {
+  const client = await createConnection({ uri: database.url });
+  onTestFinished(() => client.destroy());
+  await client.beginTransaction();
+  await client.query(`SELECT id FROM Events WHERE id = ${id} FOR UPDATE`);
+  return { unlock: () => client.rollback() };
+}
+
+/** A consumer at work on 100 events; one of them is locked during the first call of its handler. */
+async function startOnLocked(firstCall: HandleBatch, options: Partial<ConsumerOptions> = {}) {
+  await createEvents(
+    db,
+    Array.from({ length: 100 }, () => ({})),
+  );
+  const stop = new AbortController();
+  const report = createRecordingReport();
+  const handled = Promise.withResolvers<{ unlock: () => Promise<void> }>();
+  const handleBatch = vi.fn<HandleBatch>(words).mockImplementationOnce(async (events, signal) => {
+    handled.resolve(await lock(LOCKED));
+    return firstCall(events, signal);
+  });
+  const handler = { kind: 'word', handleBatch };
+  const running = runConsumer({ db, handler, report, signal: stop.signal, pollMs: 20, ...options });
+  onTestFinished(async () => {
+    stop.abort();
+    await running;
+  });
+  const { unlock } = await handled.promise;
+  return { report, unlock, stop, running };
+}
+
+const SOON = { timeout: 1_000, interval: 20 };
+const words: HandleBatch = async (events) => events.map(() => ({ valor: 'mar' }));
+
+test('99 events of a batch are filled at once, the locked one is named, and filled when the lock is gone', async () => {
+  const { report, unlock } = await startOnLocked(words);
+  await expect.poll(filled, SOON).toBe(99);
+  await vi.waitFor(() => expect(report.locked).toHaveBeenCalled(), { timeout: 10_000 });
+  expect(report.locked.mock.calls).toEqual([[[LOCKED], expect.any(Number)]]);
+  expect(report.locked.mock.calls[0]![1]).toBeGreaterThanOrEqual(5_000);
+  expect(await filled()).toBe(99);
+
+  await unlock();
+  await expect.poll(filled, SOON).toBe(100);
+  // It was its first attempt, and nothing was lost or reported twice.
+  expect(await row(LOCKED)).toMatchObject({ attempts: 1 });
+  await vi.waitFor(() =>
+    expect(report.filled.mock.calls.map(([fills, lost]) => [fills.length, lost])).toEqual([
+      [99, 0],
+      [1, 0],
+    ]),
+  );
+  expect(report.locked).toHaveBeenCalledOnce();
+});
+
+test('a failed attempt is written when the lock is gone', async () => {
+  const failure = { failure: 'no word' };
+  const { unlock, report } = await startOnLocked(async (events) =>
+    events.map(({ id }) => (id === LOCKED ? failure : { valor: 'mar' })),
+  );
+  await expect.poll(filled, SOON).toBe(99);
+  expect(await row(LOCKED)).toMatchObject({ processing: 1, last_error: null });
+  await unlock();
+  await expect.poll(() => row(LOCKED), SOON).toMatchObject({ processing: 0, last_error: 'no word' });
+  await vi.waitFor(() => expect(report.failed).toHaveBeenCalledOnce());
+});
+
+test('an event that is given back while it is locked comes again when the lock is gone', async () => {
+  const { unlock, report } = await startOnLocked(async (events, signal) =>
+    (await words(events, signal)).slice(0, LOCKED - 1),
+  );
+  await expect.poll(filled, { timeout: 5_000 }).toBe(99);
+  await unlock();
+  await expect.poll(filled, SOON).toBe(100);
+  expect(await row(LOCKED)).toMatchObject({ attempts: 1, valor: 'mar' });
+  expect(report.released.mock.calls.map(([events]) => events)).toEqual([50, 1]);
+});
+
+test('a locked event keeps no batch from being claimed', async () => {
+  const { unlock } = await startOnLocked(words, { concurrency: 1 });
+  await expect.poll(filled, SOON).toBe(99);
+  await createEvents(db, [{}, {}]);
+  await expect.poll(filled, SOON).toBe(101);
+  await unlock();
+  await expect.poll(filled, SOON).toBe(102);
+});
+
+test('with `once` a consumer waits for the lock to go', async () => {
+  const { unlock, running } = await startOnLocked(words, { once: true });
+  await expect.poll(filled, SOON).toBe(99);
+  await unlock();
+  await running;
+  expect(await filled()).toBe(100);
+});
+
+test('when the lease is over the claim is lost, and the event is claimed again as soon as the lock is gone', async () => {
+  const { unlock, report } = await startOnLocked(words, { leaseMs: 500 });
+  const lost = () => report.filled.mock.calls.reduce((sum, [, lost]) => sum + lost, 0);
+  await expect.poll(lost, { timeout: 5_000 }).toBe(1);
+  expect(await filled()).toBe(99);
+  await unlock();
+  await expect.poll(filled, { timeout: 5_000 }).toBe(100);
+  expect(await row(LOCKED)).toMatchObject({ attempts: 2 });
+});
+
+test('a locked event keeps no other lease of its batch from being renewed', async () => {
+  const leaseMs = 1_500;
+  const until = Promise.withResolvers<void>();
+  await createEvents(db, [{}, {}]);
+  const report = createRecordingReport();
+  const handleBatch: HandleBatch = async (events) => {
+    await until.promise;
+    return events.map(() => ({ valor: 'mar' }));
+  };
+  const running = runConsumer({ db, handler: { kind: 'word', handleBatch }, report, leaseMs, once: true });
+  await expect.poll(() => count(sql`processing = 1`), SOON).toBe(2);
+  const { unlock } = await lock(1);
+  // Past the lease, by the database's clock.
+  const { leaseOver } = (await sql<{ leaseOver: Date }>`SELECT NOW(3) + INTERVAL 2 SECOND AS leaseOver`.execute(db))
+    .rows[0]!;
+  await expect.poll(async () => (await row(2)).due_at! > leaseOver, { timeout: 5_000 }).toBe(true);
+  await unlock();
+  until.resolve();
+  await running;
+  expect(await row(2)).toMatchObject({ valor: 'mar', attempts: 1 });
+  expect(await filled()).toBe(2);
+});
+
+test('a consumer that gives up leaves a locked event to its lease, and says so', async () => {
+  const { stop, running, report } = await startOnLocked(words, { finishMs: 300 });
+  await expect.poll(filled, SOON).toBe(99);
+  stop.abort();
+  await running;
+  expect(report.locked.mock.calls).toEqual([[[LOCKED], expect.any(Number)]]);
+  expect(await row(LOCKED)).toMatchObject({ processing: 1, valor: null });
+});
+
+test('a due event that stays locked is passed over by every claim, and named when that was seen twice', async () => {
+  await createEvents(db, [{}, {}]);
+  await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 MINUTE WHERE id = 1`.execute(db);
+  const { unlock } = await lock(1);
+  const report = createRecordingReport();
+  const look = createPassedOverLook({ db, report }, 0);
+  const claims = async () => (await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: 30_000 })).claims;
+  expect(await claims()).toEqual([{ id: 2, attempt: 1 }]);
+  await look();
+  expect(report.locked).not.toHaveBeenCalled();
+  await look();
+  expect(report.locked.mock.calls).toEqual([[[1], expect.any(Number)]]);
+  expect(report.locked.mock.calls[0]![1]).toBeGreaterThanOrEqual(60_000);
+
+  await unlock();
+  expect(await claims()).toEqual([{ id: 1, attempt: 1 }]);
+  await look();
+  expect(report.locked).toHaveBeenCalledOnce();
+});
