@@ -141,7 +141,7 @@ describe('a consumer that is told to stop', () => {
       release();
       expect(await ended).toMatchObject({ code: 0, signal: null, err: '', out: expect.stringContaining('stopped') });
       expect(await filledBy('a')).toBe(20);
-      expect(await count(sql`valor IS NULL AND processing = 0 AND attempts = 0 AND claimed_by IS NULL`)).toBe(30);
+      expect(await count(sql`valor IS NULL AND processing = 0 AND attempts = 0 AND claimed_by = ''`)).toBe(30);
     },
   );
 
@@ -154,7 +154,7 @@ describe('a consumer that is told to stop', () => {
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 0, err: '', out: expect.stringContaining('shutting down') });
     expect(performance.now() - begin).toBeLessThan(3_000);
-    expect(await count(sql`valor IS NULL AND processing = 0 AND attempts = 0 AND claimed_by IS NULL`)).toBe(20);
+    expect(await count(sql`valor IS NULL AND processing = 0 AND attempts = 0 AND claimed_by = ''`)).toBe(20);
   });
 
   test('passed on by npm as well, which the terminal has sent already, is one', async () => {

@@ -12,7 +12,7 @@ const database = await useTestDatabase();
 const { db, letTimePass } = database;
 
 const LEASE_MS = 30_000;
-const UNTOUCHED = { valor: null, processing: 0, attempts: 0, claimed_by: null, last_error: null };
+const UNTOUCHED = { valor: null, processing: 0, attempts: 0, claimed_by: '', last_error: null };
 const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 
 function createDeps(handleBatch: HandleBatch) {

@@ -16,7 +16,7 @@ const LONG_MS = 600_000;
 const WAIT = { timeout: 5_000 };
 const some = (count: number) => Array.from({ length: count }, () => ({}));
 const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-const UNTOUCHED = { valor: null, processing: 0, attempts: 0, claimed_by: null, last_error: null };
+const UNTOUCHED = { valor: null, processing: 0, attempts: 0, claimed_by: '', last_error: null };
 
 async function count(condition: ReturnType<typeof sql>): Promise<number> {
   const { rows } = await sql<{ n: number }>`SELECT COUNT(*) AS n FROM Events WHERE ${condition}`.execute(db);

@@ -56,7 +56,7 @@ test('a consumer of the course system passes over a dead event at the head, and 
 test('once it is revived, a consumer of the course system takes it', async () => {
   await killFirst(1);
   await reviveEvents(db, [1]);
-  expect(await row(1)).toMatchObject({ processing: 0, attempts: 0, claimed_by: null });
+  expect(await row(1)).toMatchObject({ processing: 0, attempts: 0, claimed_by: '' });
   expect(await courseConsumerTurn(database.connect({ poolSize: 1 }), 2)).toEqual([1]);
   expect(await row(1)).toMatchObject({ valor: 'palavra-1', processing: 0 });
 });

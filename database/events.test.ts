@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { claimEvents } from './events/claim.ts';
 import { createEvents } from './events/create.ts';
-import { reviveEvents } from './events/operate.ts';
+import { reviveEvents, showEvent } from './events/operate.ts';
 import { countEvents, findEvent, findSettledEvents } from './events/read.ts';
 import { failEvents, fillEvents, releaseEvents } from './events/settle.ts';
 
@@ -190,7 +190,7 @@ describe('processing -> pending', () => {
     await createEvents(db, [{}]);
     const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
     expect(await releaseEvents(db, { claimedBy: 'a/1', claims })).toMatchObject({ released: 1 });
-    expect(await row(1)).toMatchObject({ processing: 0, claimed_by: null, attempts: 0 });
+    expect(await row(1)).toMatchObject({ processing: 0, claimed_by: '', attempts: 0 });
     expect((await claimEvents(db, { claimedBy: 'b/1', limit: 1, leaseMs: LEASE_MS })).claims).toEqual([
       { id: 1, attempt: 1 },
     ]);
@@ -295,7 +295,7 @@ describe('rules that bind clients in every language', () => {
     await sql`UPDATE Events SET processing = 0 WHERE id = 1`.execute(db);
     await sql`UPDATE Events SET processing = 1 WHERE id = 1`.execute(db);
     expect(Math.round(await dueIn(1))).toBe(60);
-    expect(await row(1)).toMatchObject({ claimed_by: null, attempts: 2 });
+    expect(await row(1)).toMatchObject({ claimed_by: '', attempts: 2 });
     const late = claims.map((claim) => ({ ...claim, valor: 'tarde' }));
     expect((await fillEvents(db, { claimedBy: 'a/1', fills: late })).filled).toEqual(new Set());
   });
@@ -323,9 +323,26 @@ test('of many ids, only those that nobody works on any more are reported as sett
 test('what a client that knows no leases gives back is due at once', async () => {
   await createEvents(db, [{}]);
   await sql`UPDATE Events SET processing = 1`.execute(db);
-  expect(await row(1)).toMatchObject({ attempts: 1, claimed_by: null });
+  expect(await row(1)).toMatchObject({ attempts: 1, claimed_by: '' });
   await sql`UPDATE Events SET processing = 0`.execute(db);
   expect((await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([
     { id: 1, attempt: 2 },
   ]);
+});
+
+test('a claim makes no row longer, so claimed_by has the same length for nobody as for a consumer', async () => {
+  const { rows } = await sql<Record<string, unknown>>`
+    SELECT DATA_TYPE AS type, CHARACTER_SET_NAME AS charset, CHARACTER_OCTET_LENGTH AS bytes
+    FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Events' AND COLUMN_NAME = 'claimed_by'`.execute(db);
+  expect(rows).toEqual([{ type: 'char', charset: 'ascii', bytes: 64 }]);
+  await createEvents(db, [{}, {}, {}]);
+  expect(await row(1)).toMatchObject({ claimed_by: '' });
+  const claim = { claimedBy: 'a/1', limit: 2, leaseMs: LEASE_MS };
+  const [first, second] = (await claimEvents(db, claim)).claims;
+  await releaseEvents(db, { claimedBy: 'a/1', claims: [first!] });
+  await failEvents(db, { claimedBy: 'a/1', failures: [{ ...second!, reason: 'x' }], retry: RETRY });
+  await sql`UPDATE Events SET processing = 1 WHERE id = 3`.execute(db);
+  for (const id of [1, 2, 3]) expect(await row(id)).toMatchObject({ claimed_by: '' });
+  expect(await showEvent(db, 1)).toMatchObject({ claimedBy: null });
 });

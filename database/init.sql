@@ -17,8 +17,9 @@ CREATE TABLE IF NOT EXISTS Events (
   id         BIGINT UNSIGNED  NOT NULL,
   valor      VARCHAR(255)     NULL,                                  -- the word; NULL or '' until filled
   processing TINYINT UNSIGNED NOT NULL DEFAULT 0,                    -- 1 while a consumer holds the event, 2 when it is dead
-  claimed_by VARCHAR(64)      NULL,                                  -- who holds it or filled it, and
-  attempts   INT UNSIGNED     NOT NULL DEFAULT 0,                    -- by which claim: together, the fence
+  -- Who holds it or filled it. Its length never changes, so that a claim makes no row longer.
+  claimed_by CHAR(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT '',
+  attempts   INT UNSIGNED     NOT NULL DEFAULT 0,                    -- how often it was claimed; with claimed_by, the fence
   due_at     TIMESTAMP(3)     NULL DEFAULT CURRENT_TIMESTAMP(3),     -- from when on it may be claimed; NULL: never, it is dead
   created_at TIMESTAMP(3)     NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
   filled_at  TIMESTAMP(3)     NULL,
@@ -60,7 +61,7 @@ BEGIN
     SET NEW.processing = 0;
   ELSEIF NEW.due_at = OLD.due_at AND NEW.processing = 1 AND OLD.processing = 0 THEN
     -- A claim without a lease. As a new attempt it ends every older claim.
-    SET NEW.due_at = NOW(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = NULL;
+    SET NEW.due_at = NOW(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = '';
   ELSEIF NEW.due_at = OLD.due_at AND NEW.processing = 0 AND OLD.processing = 1 THEN
     SET NEW.due_at = NOW(3); -- given back
   END IF;
@@ -227,16 +228,23 @@ BEGIN
   IF dead IS NOT NULL THEN
     UPDATE JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
-      SET Events.due_at = NOW(3), Events.attempts = 0, Events.processing = 0, Events.claimed_by = NULL;
+      SET Events.due_at = NOW(3), Events.attempts = 0, Events.processing = 0, Events.claimed_by = '';
   END IF;
   SELECT dead AS revived;
   COMMIT;
 END //
 
--- An earlier init.sql left dead events at 0.
+-- What a table of an earlier init.sql lacks: a claimed_by of fixed length, and 2 for events that are dead. The ALTER copies
+-- the table, and writes wait for it.
 DROP PROCEDURE IF EXISTS upgrade_events //
 CREATE PROCEDURE upgrade_events()
 BEGIN
+  IF EXISTS (
+    SELECT 1 FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Events' AND COLUMN_NAME = 'claimed_by' AND DATA_TYPE <> 'char'
+  ) THEN
+    ALTER TABLE Events MODIFY claimed_by CHAR(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT '';
+  END IF;
   REPEAT
     UPDATE Events FORCE INDEX (claim) SET processing = 2
       WHERE open IS NULL AND due_at IS NULL AND (valor IS NULL OR valor = '') AND processing = 0 LIMIT 1000;

@@ -3,8 +3,11 @@ import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { createTestDatabase } from '../tests/test-database.ts';
 import type { Database } from './connect.ts';
+import { claimEvents } from './events/claim.ts';
 import { createEvents } from './events/create.ts';
+import { showEvent } from './events/operate.ts';
 import { countEvents, findEvent } from './events/read.ts';
+import { fillEvents, releaseEvents } from './events/settle.ts';
 import { loadSchema, splitStatements } from './load-schema.ts';
 
 test('loading init.sql again keeps the events and leaves everything working', async () => {
@@ -50,6 +53,7 @@ describe('a table of an earlier init.sql', () => {
     const { db } = database;
     const fresh = await ask(db, 'SHOW CREATE TABLE Events');
     await sql`DROP TRIGGER keep_filled_and_lease`.execute(db);
+    await sql`ALTER TABLE Events MODIFY claimed_by VARCHAR(64) NULL`.execute(db);
     await sql`
       INSERT INTO Events (id, valor, processing, claimed_by, attempts, due_at, last_error) VALUES
         (1, NULL, 0, NULL, 0, NOW(3), NULL), (2, NULL, 1, 'a.1.abcdef/1', 1, NOW(3), NULL),
@@ -75,6 +79,18 @@ describe('a table of an earlier init.sql', () => {
         { processing: 2, claimed_by: null, n: 2500 },
       ]);
     }
+  });
+
+  test('whose rows were claimed by nobody is claimed from, filled and given back', async () => {
+    await using database = await createTestDatabase();
+    const { db } = database;
+    await sql`INSERT INTO Events (id, claimed_by) VALUES (1, NULL), (2, NULL)`.execute(db);
+    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 2, leaseMs: 30_000 });
+    expect(claims).toHaveLength(2);
+    await fillEvents(db, { claimedBy: 'a/1', fills: [{ ...claims[0]!, valor: 'rio' }] });
+    await releaseEvents(db, { claimedBy: 'a/1', claims: [claims[1]!] });
+    expect(await findEvent(db, 1)).toMatchObject({ status: 'filled' });
+    expect(await showEvent(db, 2)).toMatchObject({ status: 'pending', claimedBy: null });
   });
 });
 

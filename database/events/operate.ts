@@ -64,7 +64,7 @@ function toDetails(row: Selectable<EventsTable> & { held: number }): EventDetail
   return {
     ...toView(row),
     attempts,
-    claimedBy: claimed_by,
+    claimedBy: claimed_by || null,
     dueAt: due_at,
     createdAt: created_at,
     filledAt: filled_at,

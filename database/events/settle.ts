@@ -53,7 +53,7 @@ export async function releaseEvents(
   db: Database,
   fenced: { claimedBy: string; claims: readonly Claim[] },
 ): Promise<Settled & { released: number }> {
-  const set = sql`processing = 0, claimed_by = NULL, attempts = attempts - 1, due_at = NOW(3)`;
+  const set = sql`processing = 0, claimed_by = '', attempts = attempts - 1, due_at = NOW(3)`;
   const { written, ours } = await writeFenced(db, fenced, { set });
   return { released: written, locked: stillHeld(ours) };
 }
@@ -86,7 +86,7 @@ export async function failEvents(
   };
   // The exponent is bounded before the delay is: POW fails where a double ends.
   const set = sql`
-    processing = IF(attempts >= ${maxAttempts}, 2, 0), claimed_by = NULL, last_error = held.text,
+    processing = IF(attempts >= ${maxAttempts}, 2, 0), claimed_by = '', last_error = held.text,
     due_at = IF(attempts >= ${maxAttempts}, NULL, NOW(3) + INTERVAL
       LEAST(${firstDelayMs} * POW(2, LEAST(attempts, 40) - 1), ${maxDelayMs}) * 1000 MICROSECOND)`;
   const { written, ours } = await writeFenced(db, fenced, { set });
