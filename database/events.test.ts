@@ -346,3 +346,21 @@ test('a claim makes no row longer, so claimed_by has the same length for nobody 
   for (const id of [1, 2, 3]) expect(await row(id)).toMatchObject({ claimed_by: '' });
   expect(await showEvent(db, 1)).toMatchObject({ claimedBy: null });
 });
+
+describe('a reason that people read', () => {
+  test.each<[string, string, string]>([
+    ['is cut between two characters', `${'x'.repeat(254)}🦆🦆`, `${'x'.repeat(254)}🦆`],
+    ['has 255 characters, however many bytes', '🦆'.repeat(300), '🦆'.repeat(255)],
+    ['has half a character replaced', 'a\ud83d b \udc86 c', 'a\ufffd b \ufffd c'],
+    ['may end in half a character', `${'x'.repeat(254)}\ud83d`, `${'x'.repeat(254)}\ufffd`],
+    ['may be empty', '', ''],
+    ['may hold anything that JSON escapes', 'a\0b\n"\\\u2028\x1b', 'a\0b\n"\\\u2028\x1b'],
+    ['may be all there is of a large answer', 'ção '.repeat(100_000), `${'ção '.repeat(63)}ção`],
+  ])('%s, and harms no other failure', async (_, reason, kept) => {
+    await createEvents(db, [{}, {}]);
+    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 2, leaseMs: LEASE_MS });
+    const failures = claims.map((claim) => ({ ...claim, reason: claim.id === 1 ? reason : 'outro' }));
+    expect(await failEvents(db, { claimedBy: 'a/1', failures, retry: RETRY })).toEqual({ failed: 2, locked: [] });
+    expect([(await row(1)).last_error, (await row(2)).last_error]).toEqual([kept, 'outro']);
+  });
+});

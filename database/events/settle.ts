@@ -58,6 +58,8 @@ export async function releaseEvents(
   return { released: written, locked: stillHeld(ours) };
 }
 
+const REASON_LIMIT = 255;
+
 export interface Failure extends Claim {
   /** Shown to people; cut at 255 characters. */
   reason: string;
@@ -80,10 +82,7 @@ export async function failEvents(
   { claimedBy, failures, retry }: { claimedBy: string; failures: readonly Failure[]; retry: RetryPolicy },
 ): Promise<Settled & { failed: number }> {
   const { maxAttempts, firstDelayMs, maxDelayMs } = retry;
-  const fenced = {
-    claimedBy,
-    claims: failures.map(({ reason, ...claim }) => ({ ...claim, text: reason.slice(0, 255) })),
-  };
+  const fenced = { claimedBy, claims: failures.map(({ reason, ...claim }) => ({ ...claim, text: storable(reason) })) };
   // The exponent is bounded before the delay is: POW fails where a double ends.
   const set = sql`
     processing = IF(attempts >= ${maxAttempts}, 2, 0), claimed_by = '', last_error = held.text,
@@ -95,4 +94,10 @@ export async function failEvents(
 
 function stillHeld(ours: Written['ours']): number[] {
   return ours.filter(({ isFilled }) => !isFilled).map(({ id }) => id);
+}
+
+/** As many characters as the column takes, which are not UTF-16 units, and no half ones, which JSON does not carry. */
+function storable(text: string): string {
+  const characters = Array.from(text.slice(0, 2 * REASON_LIMIT).toWellFormed());
+  return characters.slice(0, REASON_LIMIT).join('');
 }
