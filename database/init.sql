@@ -1,9 +1,31 @@
--- The only definition of the tables, and of the rules that bind clients in every language.
--- Loads on MySQL 8.4+, 9.x and MariaDB 10.6+, with a client that knows DELIMITER; loading it again keeps the
--- data and replaces the routines. Load it as the set-up account: a trigger needs SUPER, or log_bin_trust_function_creators,
--- where the binary log is on. Inside the routines only the server's clock is read.
+-- The tables, and the rules that bind clients in every language. Loading it again keeps the data. It needs MySQL 8.4+ or
+-- MariaDB 10.6+, and an account that may make triggers: SUPER, or log_bin_trust_function_creators, with a binary log.
 SET NAMES utf8mb4;
 SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+
+DELIMITER //
+
+-- Tables of the same names with other columns, as another system has them, would stop this script halfway.
+DROP PROCEDURE IF EXISTS refuse_other_tables //
+CREATE PROCEDURE refuse_other_tables()
+BEGIN
+  DECLARE refusal VARCHAR(128);
+  SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' was not made by init.sql. Nothing is changed; load it into a database of its own.')
+    INTO refusal FROM information_schema.TABLES AS found
+    WHERE found.TABLE_SCHEMA = DATABASE() AND found.TABLE_NAME IN ('DBStatus', 'Events', 'IdempotencyKeys')
+      AND NOT EXISTS (
+        SELECT 1 FROM information_schema.COLUMNS AS ours
+        WHERE ours.TABLE_SCHEMA = DATABASE() AND ours.TABLE_NAME = found.TABLE_NAME
+          AND ours.COLUMN_NAME IN ('singleton', 'open', 'first_id')
+      );
+  IF refusal IS NOT NULL THEN
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = refusal;
+  END IF;
+END //
+CALL refuse_other_tables() //
+DROP PROCEDURE refuse_other_tables //
+
+DELIMITER ;
 
 -- How many events were ever created, which is also the id of the newest: ids are 1, 2, 3 … without gaps.
 CREATE TABLE IF NOT EXISTS DBStatus (

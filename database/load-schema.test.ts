@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
+import { findProgram } from '../start/programs.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
 import type { Database } from './connect.ts';
 import { claimEvents } from './events/claim.ts';
@@ -91,6 +94,68 @@ describe('a table of an earlier init.sql', () => {
     await releaseEvents(db, { claimedBy: 'a/1', claims: [claims[1]!] });
     expect(await findEvent(db, 1)).toMatchObject({ status: 'filled' });
     expect(await showEvent(db, 2)).toMatchObject({ status: 'pending', claimedBy: null });
+  });
+});
+
+describe('a database with tables of the same names that init.sql did not make', () => {
+  const DATABASES: [string, string[]][] = [
+    [
+      'of the course system',
+      [
+        'CREATE TABLE DBStatus (id INT NOT NULL PRIMARY KEY)',
+        'INSERT INTO DBStatus VALUES (2)',
+        'CREATE TABLE Events (id INT NOT NULL PRIMARY KEY, valor VARCHAR(255), processing BOOLEAN NOT NULL DEFAULT 0)',
+        "INSERT INTO Events VALUES (1, 'rio', 0), (2, NULL, 0)",
+      ],
+    ],
+    [
+      'without a key on DBStatus, and with ids that count themselves',
+      [
+        'CREATE TABLE DBStatus (id BIGINT)',
+        'INSERT INTO DBStatus VALUES (2)',
+        'CREATE TABLE Events (id BIGINT AUTO_INCREMENT PRIMARY KEY, valor TEXT, processing TINYINT(1))',
+        "INSERT INTO Events (valor, processing) VALUES ('rio', 0), ('', 1)",
+      ],
+    ],
+    ['with DBStatus alone', ['CREATE TABLE DBStatus (id INT)', 'INSERT INTO DBStatus VALUES (7)']],
+    ['with Events alone, empty', ['CREATE TABLE Events (id INT, valor VARCHAR(100), processing INT)']],
+    ['with keys of their own', ['CREATE TABLE IdempotencyKeys (id INT PRIMARY KEY, response TEXT)']],
+  ];
+
+  /** As a person loads it. Resolves to what the client complains of. */
+  async function loadWithClient(program: string, url: string): Promise<string> {
+    const { hostname, port, username, password, pathname } = new URL(url);
+    const login = ['--no-defaults', `-h${hostname}`, `-P${port}`, `-u${username}`, `-p${password}`, '--protocol=tcp'];
+    const client = spawn(program, [...login, pathname.slice(1)], { stdio: ['pipe', 'ignore', 'pipe'] });
+    client.stdin.end(await readFile(new URL('init.sql', import.meta.url)));
+    return text(client.stderr);
+  }
+
+  test.each(DATABASES)('is refused, %s, and stays as it is', async (_, statements) => {
+    await using database = await createTestDatabase();
+    const { db, url } = database;
+    await sql`DROP TABLE DBStatus, Events, IdempotencyKeys`.execute(db);
+    for (const statement of statements) await sql.raw(statement).execute(db);
+    const tables = [...statements.join().matchAll(/CREATE TABLE (\w+)/g)].map(([, name]) => name!);
+    const state = async () => {
+      const made = [];
+      for (const table of tables) {
+        made.push(await ask(db, `SHOW CREATE TABLE ${table}`), await ask(db, `SELECT * FROM ${table}`));
+      }
+      return [await ask(db, 'SHOW TABLES'), await ask(db, 'SHOW TRIGGERS'), made];
+    };
+    const before = await state();
+
+    for (let time = 1; time <= 2; time++) {
+      await expect(loadSchema(db)).rejects.toThrow(
+        `The table ${tables[0]} was not made by init.sql. Nothing is changed; load it into a database of its own.`,
+      );
+      expect(await state()).toEqual(before);
+    }
+    const client = findProgram('mysql', 'mariadb');
+    if (!client) return;
+    expect(await loadWithClient(client, url)).toContain(`The table ${tables[0]} was not made by init.sql.`);
+    expect(await state()).toEqual(before);
   });
 });
 
