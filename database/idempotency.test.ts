@@ -33,7 +33,7 @@ describe('createEventsOnce', () => {
   test('takes a key that is forgotten while it is repeated for a new one', async () => {
     await createEventsOnce(db, [keyed('old')]);
     // Makes room between what a create reads first and what it reads last.
-    await sql`CREATE TRIGGER slowly BEFORE INSERT ON Events FOR EACH ROW DO SLEEP(0.5)`.execute(db);
+    await sql`CREATE TRIGGER slowly BEFORE INSERT ON IdempotencyKeys FOR EACH ROW DO SLEEP(0.5)`.execute(db);
     try {
       const creating = createEventsOnce(db, [keyed('old'), keyed('new')]);
       await expect

@@ -89,10 +89,27 @@ BEGIN
   END IF;
 END //
 
--- Creates as many events as the JSON array has elements, and answers the id of the first. One round trip is one
--- transaction, so a producer that is frozen halfway holds no lock on DBStatus. In both routines the answer is selected
--- before COMMIT: then nothing can fail after it. Only who is ended by a shutdown may hear of an error all the same.
--- It also answers for how long, in µs, it waited until others had had their turn at DBStatus.
+-- What a table of an earlier init.sql lacks: a claimed_by of fixed length, and 2 for events that are dead. The ALTER copies
+-- the table, and writes wait for it.
+DROP PROCEDURE IF EXISTS upgrade_events //
+CREATE PROCEDURE upgrade_events()
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Events' AND COLUMN_NAME = 'claimed_by' AND DATA_TYPE <> 'char'
+  ) THEN
+    ALTER TABLE Events MODIFY claimed_by CHAR(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT '';
+  END IF;
+  REPEAT
+    UPDATE Events FORCE INDEX (claim) SET processing = 2
+      WHERE open IS NULL AND due_at IS NULL AND (valor IS NULL OR valor = '') AND processing = 0 LIMIT 1000;
+  UNTIL ROW_COUNT() = 0 END REPEAT;
+END //
+CALL upgrade_events() //
+DROP PROCEDURE upgrade_events //
+
+-- Creates as many events as the JSON array has elements, and answers the id of the first. The answer is selected before
+-- COMMIT: nothing can fail after it.
 DROP PROCEDURE IF EXISTS create_events //
 CREATE PROCEDURE create_events(IN new_events JSON)
 BEGIN
@@ -111,47 +128,38 @@ BEGIN
   COMMIT;
 END //
 
--- Creates what has not been created under the same key before: requests are [{"key": …, "events": […]}, …], each key
--- once. Answers the key, first id and number of events of each request, whenever they were made. Creates take turns at
--- the row of DBStatus; whoever has it sees every key that was committed before, and nobody can add one meanwhile.
+-- Creates what was not created under its key before, for [{"key": …, "howMany": …}, …], each key once. Answers
+-- [[key, first id, how many], …] for all keys. Nobody adds a key while the row of DBStatus is locked.
 DROP PROCEDURE IF EXISTS create_events_once //
 CREATE PROCEDURE create_events_once(IN requests JSON)
 BEGIN
-  DECLARE last_id BIGINT UNSIGNED;
-  DECLARE new_last_id BIGINT UNSIGNED;
+  DECLARE last_id, new_last_id BIGINT UNSIGNED;
+  DECLARE created LONGTEXT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
   SELECT id INTO last_id FROM DBStatus FOR UPDATE;
   INSERT INTO IdempotencyKeys (idempotency_key, first_id, how_many)
-    SELECT asked.idempotency_key,
-      last_id + 1 + SUM(asked.how_many) OVER (ORDER BY asked.position) - asked.how_many, asked.how_many
-    FROM (
-      SELECT position, idempotency_key, JSON_LENGTH(events) AS how_many
-      FROM JSON_TABLE(requests, '$[*]' COLUMNS (
-        position FOR ORDINALITY,
-        idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$.key',
-        events JSON PATH '$.events'
-      )) AS listed
-    ) AS asked
+    SELECT idempotency_key, last_id + 1 + SUM(how_many) OVER (ORDER BY position) - how_many, how_many
+    FROM JSON_TABLE(requests, '$[*]' COLUMNS (
+      position FOR ORDINALITY,
+      idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$.key',
+      how_many INT UNSIGNED PATH '$.howMany'
+    )) AS asked
     WHERE NOT EXISTS (SELECT 1 FROM IdempotencyKeys AS known WHERE known.idempotency_key = asked.idempotency_key);
-  SELECT COALESCE(MAX(made.first_id + made.how_many - 1), last_id) INTO new_last_id
+  SELECT JSON_ARRAYAGG(JSON_ARRAY(idempotency_key, first_id, how_many)), MAX(first_id + how_many - 1)
+    INTO created, new_last_id
     FROM JSON_TABLE(requests, '$[*]' COLUMNS (
       idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$.key'
     )) AS asked
-    STRAIGHT_JOIN IdempotencyKeys AS made USING (idempotency_key)
-    WHERE made.first_id > last_id;
+    STRAIGHT_JOIN IdempotencyKeys USING (idempotency_key);
   IF new_last_id > last_id THEN
     UPDATE DBStatus SET id = new_last_id;
     INSERT INTO Events (id)
-      SELECT last_id + created.position
+      SELECT last_id + position
       FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', new_last_id - last_id - 1), ']'), '$[*]'
-        COLUMNS (position FOR ORDINALITY)) AS created;
+        COLUMNS (position FOR ORDINALITY)) AS new_event;
   END IF;
-  SELECT made.idempotency_key, made.first_id, made.how_many
-    FROM JSON_TABLE(requests, '$[*]' COLUMNS (
-      idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$.key'
-    )) AS asked
-    STRAIGHT_JOIN IdempotencyKeys AS made USING (idempotency_key);
+  SELECT created;
   COMMIT;
 END //
 
@@ -195,12 +203,8 @@ BEGIN
   COMMIT;
 END //
 
--- Claims up to `row_limit` events that are open and have been due since then, and answers [[id, attempt], …] or NULL, and from
--- when on the next claim need look: what was due before is taken, or locked by somebody who takes it now. What was
--- committed later than it fell due could be missed so; hence the last second is always looked at, and callers look at all
--- now and then. SKIP LOCKED passes over what another consumer is claiming at this moment. FORCE INDEX: only in index
--- order does LIMIT also limit the locks, and only by primary key does the UPDATE touch no row but its own; on a small
--- table the optimizer would rather read it all, and wait for the rows that others hold (seen on MariaDB 10.11).
+-- Claims up to `row_limit` open events that have been due since then. Answers [[id, attempt], …] or NULL, and from when on
+-- the next claim need look: one second back at least, for events committed late.
 DROP PROCEDURE IF EXISTS claim_events //
 CREATE PROCEDURE claim_events(
   IN consumer VARCHAR(64), IN row_limit INT UNSIGNED, IN lease_ms INT UNSIGNED, IN since TIMESTAMP(3)
@@ -210,6 +214,7 @@ BEGIN
   DECLARE last_due_at DATETIME(3);
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
+  -- FORCE INDEX: LIMIT bounds the locks only in index order.
   SELECT JSON_ARRAYAGG(JSON_ARRAY(due.id, due.attempts + 1)), MAX(due.due_at) INTO claimed, last_due_at FROM (
     SELECT id, attempts, due_at FROM Events FORCE INDEX (claim)
     WHERE open = 1 AND due_at >= since AND due_at <= NOW(3)
@@ -217,6 +222,7 @@ BEGIN
     FOR UPDATE SKIP LOCKED
   ) AS due;
   IF claimed IS NOT NULL THEN
+    -- FORCE INDEX: MariaDB 10.11 would read a small table whole, and wait for the rows that others hold.
     UPDATE JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
       SET Events.processing = 1, Events.claimed_by = consumer, Events.attempts = Events.attempts + 1,
@@ -255,24 +261,5 @@ BEGIN
   SELECT dead AS revived;
   COMMIT;
 END //
-
--- What a table of an earlier init.sql lacks: a claimed_by of fixed length, and 2 for events that are dead. The ALTER copies
--- the table, and writes wait for it.
-DROP PROCEDURE IF EXISTS upgrade_events //
-CREATE PROCEDURE upgrade_events()
-BEGIN
-  IF EXISTS (
-    SELECT 1 FROM information_schema.COLUMNS
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Events' AND COLUMN_NAME = 'claimed_by' AND DATA_TYPE <> 'char'
-  ) THEN
-    ALTER TABLE Events MODIFY claimed_by CHAR(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT '';
-  END IF;
-  REPEAT
-    UPDATE Events FORCE INDEX (claim) SET processing = 2
-      WHERE open IS NULL AND due_at IS NULL AND (valor IS NULL OR valor = '') AND processing = 0 LIMIT 1000;
-  UNTIL ROW_COUNT() = 0 END REPEAT;
-END //
-CALL upgrade_events() //
-DROP PROCEDURE upgrade_events //
 
 DELIMITER ;

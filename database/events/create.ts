@@ -44,18 +44,15 @@ export async function createEventsOnce(
   db: Database,
   requests: readonly KeyedCreate[],
 ): Promise<Map<string, CreatedOnce>> {
-  const list = JSON.stringify(requests);
-  type Row = { idempotency_key: string; first_id: number; how_many: number };
-  const create = () => besideForeignClients(db, () => sql<Row[]>`CALL create_events_once(${list})`.execute(db));
-  let { rows } = await repeatIfUnknown(create);
+  const list = JSON.stringify(requests.map(({ key, events }) => ({ key, howMany: events.length })));
+  const create = async () => {
+    const { rows } = await sql<{ created: string | null }[]>`CALL create_events_once(${list})`.execute(db);
+    return JSON.parse(rows[0]![0]!.created ?? '[]') as [key: string, firstId: number, howMany: number][];
+  };
+  let created = await repeatIfUnknown(() => besideForeignClients(db, create));
   // A key that was forgotten while it was repeated is as good as new.
-  if (rows[0]!.length < requests.length) ({ rows } = await repeatIfUnknown(create));
-  return new Map(
-    rows[0]!.map(({ idempotency_key, first_id, how_many }) => [
-      idempotency_key,
-      { firstId: first_id, howMany: how_many },
-    ]),
-  );
+  if (created.length < requests.length) created = await repeatIfUnknown(() => besideForeignClients(db, create));
+  return new Map(created.map(([key, firstId, howMany]) => [key, { firstId, howMany }]));
 }
 
 /** Forgets up to `limit` keys that are older than `olderThanMs`. Resolves to how many; fewer than `limit`: no more are. */
