@@ -41,7 +41,7 @@ export function listenOptions(config: ProducerConfig): ListenOptions {
   };
 }
 
-/** The process ends with SHUTDOWN_GRACE_MS, so that its connections end a little before. */
+/** Connections end half a second before the process, unless that leaves less than half a second for answers. */
 export function closeOptions({ SHUTDOWN_GRACE_MS }: ProducerConfig): CloseOptions {
   return { graceMs: Math.max(500, SHUTDOWN_GRACE_MS - 500) };
 }

@@ -13,7 +13,7 @@ import type { RequestVariables } from './http/request-log.ts';
 // What a producer calls.
 const ROUTINES = ['create_events', 'create_events_once', 'forget_keys', 'raise_counter', 'revive_events'];
 
-/** What the app needs comes from `db`, and each part of it can be replaced. */
+/** By default there is no log, no token and no page that may call. What the app asks of `db` can be replaced, part by part. */
 export interface ProducerOptions extends Partial<Omit<AppDeps, 'waitFor' | 'isDraining'>> {
   db: Database;
   /** Most create requests that share one transaction. @default 1_000 */
@@ -45,25 +45,45 @@ export interface Producer {
 
 /** A producer on this database: an HTTP app to serve, and the work beside it. */
 export function createProducer(options: ProducerOptions): Producer {
-  const { db, log = createJsonLog('silent', {}), syncPollMs = 100, idempotencyTtlMs = 86_400_000 } = options;
+  const { db, log = createJsonLog('silent', {}), syncPollMs = 100 } = options;
   const poller = createCompletionPoller({
     db,
     pollMs: syncPollMs,
     onError: (error) => log.debug({ err: error }, 'could not look for filled events'),
   });
   let draining = false;
-
   const app = createApp({
     logsAll: false,
     apiTokens: [],
     corsOrigins: [],
     operatorTokens: [],
     heldRequestLimit: 20_000,
+    ...databaseDeps(options),
+    ...options,
+    log,
+    waitFor: poller.waitFor,
+    isDraining: () => draining,
+  });
+  return {
+    app,
+    waiting: poller.size,
+    drain: () => {
+      draining = true;
+    },
+    run: async (signal) => {
+      await Promise.all([poller.run(signal), forgetOldKeys({ ...options, log }, signal)]);
+    },
+  };
+}
+
+/** All that the routes ask of the database. */
+function databaseDeps({ db, createBatch = 1_000, createQueueLimit = 50_000, createWaitMs = 500 }: ProducerOptions) {
+  return {
     createEvents: createBatcher({
       db,
-      maxRequests: options.createBatch ?? 1_000,
-      maxQueued: options.createQueueLimit ?? 50_000,
-      maxWaitMs: options.createWaitMs ?? 500,
+      maxRequests: createBatch,
+      maxQueued: createQueueLimit,
+      maxWaitMs: createWaitMs,
     }),
     countEvents: () => countEvents(db),
     findEvent: (id) => findEvent(db, id),
@@ -72,28 +92,17 @@ export function createProducer(options: ProducerOptions): Producer {
     showEvent: (id) => showEvent(db, id),
     reviveEvents: (ids) => reviveEvents(db, ids),
     reviveAllDead: () => reviveAllDead(db),
-    ...options,
-    log,
-    waitFor: poller.waitFor,
-    isDraining: () => draining,
-  });
+  } satisfies Partial<AppDeps>;
+}
 
-  async function forgetOldKeys(signal: AbortSignal): Promise<void> {
-    const server = await checkDatabase(db, { routines: ROUTINES }, signal);
-    if (server) log.info(server.summary);
-    for (const warning of server?.warnings ?? []) log.warn(warning);
-    const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');
-    await runForgetKeys({ db, rememberMs: idempotencyTtlMs, onError }, signal);
-  }
-
-  return {
-    app,
-    waiting: poller.size,
-    drain: () => {
-      draining = true;
-    },
-    run: async (signal) => {
-      await Promise.all([poller.run(signal), forgetOldKeys(signal)]);
-    },
-  };
+/** Once the database is there and fit, which it says. */
+async function forgetOldKeys(
+  { db, log, idempotencyTtlMs = 86_400_000 }: ProducerOptions & Pick<AppDeps, 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const server = await checkDatabase(db, { routines: ROUTINES }, signal);
+  if (server) log.info(server.summary);
+  for (const warning of server?.warnings ?? []) log.warn(warning);
+  const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');
+  await runForgetKeys({ db, rememberMs: idempotencyTtlMs, onError }, signal);
 }
