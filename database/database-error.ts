@@ -1,27 +1,33 @@
+import { whatToDo } from './what-to-do.ts';
+
 /**
  * What may be concluded from a failed statement:
  * - `not applied`: the server undid it; the same statement may be sent again.
- * - `unavailable`: no server took it, or one that can't serve; nothing was applied. Try another connection, later.
- * - `unknown`: it was under way when contact was lost; it may or may not have been applied.
+ * - `unavailable`: no server took it, or one that cannot serve; nothing was applied. Try another connection, later.
+ * - `unknown`: it was under way when something went wrong; it may or may not have been applied.
  * - `overloaded`: it never left us, for too many others were under way.
  * - `permanent`: the statement or the set-up is wrong; repeating it changes nothing.
  */
 export type DatabaseFault = 'not applied' | 'unavailable' | 'unknown' | 'overloaded' | 'permanent';
 
 /**
- * The only error that leaves database/connect.ts. `cause` is the driver's own, `code` its name for it.
- * `mayHaveWritten`: a statement that changes something had been sent when it happened. `hasWorked`: the same pool was
- * served before.
+ * The only error that leaves database/connect.ts. `cause` is the driver's own, `code` its name for it; the message begins
+ * with what a person can do, where that is known. `mayHaveWritten`: a statement that changes something had been sent when
+ * it happened. `hasWorked`: no connection could be made, and the same pool was served before.
  */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
   readonly fault: DatabaseFault;
   readonly code: string;
+  /** By the server's own number, and 0 for what is not an error of a server. */
+  readonly errno: number;
 
   constructor(cause: unknown, mayHaveWritten: boolean, hasWorked = false) {
-    const { code, message } = describe(cause);
-    super(`${code}: ${message}`, { cause });
+    const { code, errno, message } = describe(cause);
+    const advice = whatToDo(errno);
+    super(advice ? `${advice} (${code}: ${message})` : `${code}: ${message}`, { cause });
     this.code = code;
+    this.errno = errno;
     this.fault = classifyFault(cause, mayHaveWritten, hasWorked);
   }
 }
@@ -31,41 +37,88 @@ export class PoolBusyError extends Error {
   override readonly name = 'PoolBusyError';
 }
 
-// 1205 undoes only the statement; the routines of init.sql turn that into a ROLLBACK of the whole unit.
-// 1305: a routine is missing for the moment in which init.sql is loaded again; 1370: not yet granted again after it.
-const NOT_APPLIED = new Set([1213, 1205, 3101, 1020, 1305, 1370]);
-// Read-only or fenced off after a failover, not yet synchronised, too many connections, timed out while idle.
-const WRONG_SERVER = new Set([1290, 1792, 1836, 4094, 3032, 1047, 1040, 1203, 1226, 4031]);
-// The account is refused. At start that is a mistake of the set-up; later, of whoever is changing the accounts just now.
-const LOGIN_REFUSED = new Set([1044, 1045, 1698]);
-// The reply of a COMMIT got lost between servers; or the session was ended (1053 shutdown, 1927) or interrupted (1317), which
-// is said in place of a reply even after a COMMIT (seen on MySQL 9.7: a create that it answered with 1053 was in the table).
-const OUTCOME_LOST = new Set([2013, 3100, 1180, 1053, 1317, 1927]);
+/**
+ * Errors of which more is known than their SQLSTATE says. All of them end a routine before its COMMIT, and the connection
+ * is dropped after each, which rolls back: so none was applied.
+ */
+const BY_NUMBER = new Map<number, DatabaseFault>([
+  [1213, 'not applied'], // a deadlock
+  [3101, 'not applied'], // a conflict within the group
+  [1205, 'not applied'], // waited too long for a lock
+  [1020, 'not applied'], // a row was changed since it was read
+  [1412, 'not applied'], // a table was altered meanwhile
+  [1305, 'not applied'], // a routine is missing for the moment in which init.sql is loaded again
+  [1370, 'not applied'], // and not granted for the moment after it
 
-/** The one table of error classes. Server errors carry `errno` 1000 and up; anything else is the network's. */
+  [1290, 'unavailable'], // read-only, as a server is after a failover
+  [1792, 'unavailable'], // the same, by its transactions
+  [1836, 'unavailable'], // the same, while it recovers
+  [4094, 'unavailable'], // the group is changing its primary
+  [3032, 'unavailable'], // offline mode
+  [1047, 'unavailable'], // a Galera node that is not synchronised
+  [1040, 'unavailable'], // too many connections
+  [1203, 'unavailable'], // too many of this account
+  [1226, 'unavailable'], // this account has used up what it may use in an hour
+  [4031, 'unavailable'], // the session was idle for too long, and the statement was not taken
+  [1021, 'unavailable'], // the disk is full
+  [1114, 'unavailable'], // the table or its tablespace is full
+  [9001, 'unavailable'], // ProxySQL found no server for it
+
+  [1449, 'permanent'], // the account that made a routine or trigger is gone
+  [1665, 'permanent'], // the binary log is written by statement
+  [1153, 'permanent'], // larger than max_allowed_packet
+  [1193, 'permanent'], // a session variable that this server does not know
+  [1251, 'permanent'], // a kind of login that the driver does not know
+  [1364, 'permanent'], // somebody added a column without a default
+  [1366, 'permanent'], // text that does not fit its column's character set
+  [1436, 'permanent'], // thread_stack is too small for a routine in a trigger
+  [3819, 'permanent'], // a CHECK of init.sql, on MySQL; MariaDB's 4025 is of class 23
+]);
+
+/** By the first two characters of the SQLSTATE: only what is certainly our fault or the set-up's is permanent. */
+const BY_CLASS = new Map<string, DatabaseFault>([
+  ['40', 'not applied'], // the transaction was rolled back
+  ['42', 'permanent'], // syntax, missing tables and columns, missing rights
+  ['28', 'permanent'], // login refused
+  ['23', 'permanent'], // constraint violated, a duplicate key among them
+  ['22', 'permanent'], // data that does not fit
+  ['21', 'permanent'], // wrong number of columns or rows
+  ['0A', 'permanent'], // not supported
+  ['45', 'permanent'], // SIGNAL of a routine or trigger
+]);
+
+/**
+ * The one table of error classes. What stands in neither list passes by itself: most of what a server, a router or a proxy
+ * says with HY000 or 08S01 does, and so does what the network says. It may follow a successful COMMIT: a MySQL 9.7 that
+ * was shut down answered a create with 1053, and its rows were in the table.
+ */
 export function classifyFault(cause: unknown, mayHaveWritten: boolean, hasWorked = false): DatabaseFault {
   if (cause instanceof PoolBusyError) return 'overloaded';
-  const errno = errorNumber(cause);
-  if (NOT_APPLIED.has(errno)) return 'not applied';
-  if (WRONG_SERVER.has(errno)) return 'unavailable';
-  if (LOGIN_REFUSED.has(errno) && hasWorked) return 'unavailable';
-  if (OUTCOME_LOST.has(errno)) return mayHaveWritten ? 'unknown' : 'unavailable';
-  if (errno >= 1000) return 'permanent';
-  return mayHaveWritten ? 'unknown' : 'unavailable';
+  const fault = faultOf(cause) ?? (mayHaveWritten ? 'unknown' : 'unavailable');
+  // An account or database that was there before is being changed just now, and may be let in again.
+  return fault === 'permanent' && hasWorked ? 'unavailable' : fault;
+}
+
+function faultOf(cause: unknown): DatabaseFault | undefined {
+  const { code, errno, sqlState } = describe(cause);
+  if (code === 'BAD_DATABASE_URL') return 'permanent';
+  return BY_NUMBER.get(errno) ?? BY_CLASS.get(sqlState.slice(0, 2));
 }
 
 /** True for a unique key that is taken already (1062). */
 export function isDuplicateKey(error: unknown): boolean {
-  return error instanceof DatabaseError && errorNumber(error.cause) === 1062;
+  return error instanceof DatabaseError && error.errno === 1062;
 }
 
-function errorNumber(cause: unknown): number {
-  const errno = cause instanceof Error && 'errno' in cause ? cause.errno : undefined;
-  return typeof errno === 'number' ? errno : 0;
-}
-
-function describe(cause: unknown): { code: string; message: string } {
-  if (!(cause instanceof Error)) return { code: 'UNKNOWN', message: String(cause) };
-  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
-  return { code, message: cause.message };
+/** What the driver says of an error. Servers number theirs from 1000 on; below are the network's. */
+function describe(cause: unknown): { code: string; errno: number; sqlState: string; message: string } {
+  if (!(cause instanceof Error)) return { code: 'UNKNOWN', errno: 0, sqlState: '', message: String(cause) };
+  const { code, errno = 0, sqlState = '' } = cause as Error & { code?: string; errno?: number; sqlState?: string };
+  // The driver has no names for MariaDB's own numbers.
+  return {
+    code: code ?? (errno >= 1_000 ? `ER_${errno}` : cause.name),
+    errno: Math.max(0, errno),
+    sqlState,
+    message: cause.message,
+  };
 }

@@ -63,7 +63,7 @@ describe.each(['/create-async', '/create-sync'])('POST %s', (path) => {
 
   test.each([
     ['a surprise', driverError({ sql: 'CALL create_events' })],
-    ['a permanent fault', new DatabaseError(driverError({ errno: 1146 }), true)],
+    ['a permanent fault', new DatabaseError(driverError({ errno: 1146, sqlState: '42S02' }), true)],
   ])('says nothing internal of %s, which the log has under the same request id', async (_, error) => {
     const { app, lines } = startFailing(error);
     const response = await app.request(path, POST);

@@ -1,0 +1,27 @@
+/** What a person can do about an error that no waiting mends, by the server's number for it. */
+const SENTENCES = new Map<number, string>([
+  [1044, 'The database refuses this account; check DATABASE_URL.'],
+  [1045, 'The database refuses this account; check DATABASE_URL.'],
+  [1698, 'The database refuses this account; check DATABASE_URL.'],
+  [1049, 'The database named in DATABASE_URL does not exist; create it, then load database/init.sql.'],
+  [1146, 'The tables are missing; load database/init.sql into this database.'],
+  [1054, 'The tables are of another version than this program; load its database/init.sql into an empty database.'],
+  [1305, 'A routine is missing; load database/init.sql, and then database/accounts.sql.'],
+  [1318, 'The routines are of another version; load database/init.sql, and then database/accounts.sql.'],
+  [1142, 'This account may not use the tables; load database/accounts.sql into this database.'],
+  [1143, 'This account may not use the tables; load database/accounts.sql into this database.'],
+  [1370, 'This account may not call the routines; load database/accounts.sql into this database.'],
+  [1449, 'The account that loaded database/init.sql is gone; load it again, and then database/accounts.sql.'],
+  [1665, 'The server writes its binary log by statement; set binlog_format to ROW or MIXED.'],
+  [1153, 'max_allowed_packet of the server is too small; set it to 16 MB or more.'],
+  [1114, 'The server has no room left for the tables; give it some.'],
+  [1021, 'The disk of the server is full; make room on it.'],
+  [1290, 'The server takes no writes; if that stays so, let DATABASE_URL name the primary.'],
+  [1836, 'The server takes no writes; if that stays so, let DATABASE_URL name the primary.'],
+  [1792, 'The server takes no writes; if that stays so, let DATABASE_URL name the primary.'],
+]);
+
+/** A sentence for whoever reads the log, or undefined. */
+export function whatToDo(errno: number): string | undefined {
+  return SENTENCES.get(errno);
+}
