@@ -12,7 +12,6 @@ const GIVE_BACK_MS = 2_000;
 
 export function createReport(config: ConsumerConfig): Report {
   if (!isForPeople(config)) return createJsonReport(config.LOG_LEVEL, config.CONSUMER_NAME);
-  process.stdout.on('error', () => {}); // when nobody reads it any more, the work goes on
   return createTerminalReport({
     quiet: config.quiet,
     verbose: config.verbose,

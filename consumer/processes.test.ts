@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { afterEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { createEvents } from '../database/events/create.ts';
+import { loadSchema } from '../database/load-schema.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
@@ -205,6 +206,16 @@ test('a consumer whose terminal is gone goes on, and finishes when it is told to
   await expect.poll(() => filledBy('a'), eventually).toBe(2);
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
+});
+
+test('a consumer whose routine is dropped while it works says so, and goes on when init.sql has been loaded again', async () => {
+  const { says } = startConsumer('a', { ...(await wordsAfter(0)), LEASE_MS: '1000' });
+  await says('filling events');
+  await sql`DROP PROCEDURE claim_events`.execute(db);
+  await says(/claim_events does not exist.*could not claim/);
+  await createEvents(db, [{}]);
+  await loadSchema(db);
+  await expect.poll(() => filledBy('a'), eventually).toBe(1);
 });
 
 test('the settings of a retry reach the work', async () => {
