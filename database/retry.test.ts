@@ -8,7 +8,7 @@ const ERRORS = {
   'not applied': () => new DatabaseError(Object.assign(new Error('deadlock'), { errno: 1213 }), true),
   unavailable: () => new DatabaseError(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }), false),
   unknown: () => new DatabaseError(Object.assign(new Error('reset'), { code: 'ECONNRESET' }), true),
-  permanent: () => new DatabaseError(Object.assign(new Error('syntax'), { errno: 1064 }), true),
+  permanent: () => new DatabaseError(Object.assign(new Error('syntax'), { errno: 1064, sqlState: '42000' }), true),
 };
 type Fault = keyof typeof ERRORS;
 
@@ -24,8 +24,8 @@ beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'perf
 afterEach(() => vi.useRealTimers());
 
 // Longer than contact may be lost and back before that is said again.
-const PATIENCE_MS = 20_000;
-// Mostly no server at all, so that patience ends, too.
+const RETRY_MS = 20_000;
+// Mostly no server at all, so that the deadline comes, too.
 const fault = fc.oneof(
   { weight: 20, arbitrary: fc.constant<Fault>('unavailable') },
   { weight: 1, arbitrary: fc.constantFrom<Fault>('not applied', 'unknown', 'permanent') },
@@ -35,7 +35,7 @@ const faults = fc.array(fault, { maxLength: 60, size: 'max' });
 /** How a statement ends whose tries fail like this, one after the other, and then succeed. */
 async function play(failures: readonly Fault[]) {
   const availability: boolean[] = [];
-  const withRetries = createRetry({ retryMs: PATIENCE_MS, onAvailability: (now) => availability.push(now) });
+  const withRetries = createRetry({ retryMs: RETRY_MS, onAvailability: (now) => availability.push(now) });
   const startedAt = performance.now();
   let tries = 0;
   const ended = withRetries(async () => {
@@ -47,7 +47,7 @@ async function play(failures: readonly Fault[]) {
   return { outcome: await ended, tries, tookMs: performance.now() - startedAt, availability };
 }
 
-test('a statement is sent again only after what was certainly not applied, and never past its patience', async () => {
+test('a statement is sent again only after what was certainly not applied, and never past its deadline', async () => {
   await fc.assert(
     fc.asyncProperty(faults, async (failures) => {
       const { outcome, tries, tookMs } = await play(failures);
@@ -55,7 +55,7 @@ test('a statement is sent again only after what was certainly not applied, and n
       expect(sent.slice(0, -1).filter((fault) => fault === 'unknown' || fault === 'permanent')).toEqual([]);
       if (outcome === 'done') expect(tries).toBe(failures.length + 1);
       else expect(outcome).toMatchObject({ fault: sent.at(-1) });
-      expect(tookMs).toBeLessThanOrEqual(PATIENCE_MS);
+      expect(tookMs).toBeLessThanOrEqual(RETRY_MS);
     }),
   );
 });
@@ -71,7 +71,7 @@ test('that contact is lost is said once, and that it is back only after that', a
 
 test('where some statements get through and others do not, that is said once in five seconds', async () => {
   const availability: boolean[] = [];
-  const withRetries = createRetry({ retryMs: PATIENCE_MS, onAvailability: (now) => availability.push(now) });
+  const withRetries = createRetry({ retryMs: RETRY_MS, onAvailability: (now) => availability.push(now) });
   const stumble = async () => {
     let tries = 0;
     const done = withRetries(async () => {
@@ -89,7 +89,7 @@ test('where some statements get through and others do not, that is said once in 
 
 test('whoever is told to stop waits no longer for a server that cannot be reached', async () => {
   const stop = new AbortController();
-  const withRetries = createRetry({ retryMs: PATIENCE_MS, signal: stop.signal });
+  const withRetries = createRetry({ retryMs: RETRY_MS, signal: stop.signal });
   let tries = 0;
   const failed = expect(
     withRetries(async () => {

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from './database-error.ts';
 
 export interface RetryOptions {
-  /** How long one statement goes on trying while no server can take it. Default 3,000. */
+  /** How long one statement is tried again while no server can take it. @default 3_000 */
   retryMs?: number;
-  /** Called when contact is lost and when it is back, not for each failed try; lost at most every 5 s. */
+  /** Called when contact is lost and when it is back, not for each failed try; lost at most once in 5 s. */
   onAvailability?: (available: boolean, error?: DatabaseError) => void;
   /** Once aborted, a server that cannot be reached is not waited for. */
   signal?: AbortSignal;
@@ -16,7 +16,7 @@ const QUIET_MS = 5_000;
 
 /**
  * The one place where statements are sent again. The returned function runs a statement until it is answered, or has
- * failed in a way that forbids sending it again, or patience ends; `giveUpAt` is by performance.now().
+ * failed in a way that forbids sending it again, or its deadline (by performance.now()) has come.
  */
 export function createRetry({ retryMs = 3_000, onAvailability, signal }: RetryOptions) {
   let available = true;
@@ -33,19 +33,19 @@ export function createRetry({ retryMs = 3_000, onAvailability, signal }: RetryOp
     }
   }
 
-  return async <T>(run: (giveUpAt: number) => Promise<T>): Promise<T> => {
-    const giveUpAt = performance.now() + retryMs;
+  return async <T>(run: (deadline: number) => Promise<T>): Promise<T> => {
+    const deadline = performance.now() + retryMs;
     for (let tries = 1; ; tries++) {
       try {
-        const result = await run(giveUpAt);
+        const result = await run(deadline);
         note();
         return result;
       } catch (error) {
         if (!(error instanceof DatabaseError)) throw error;
-        if (error.fault === 'unavailable') note(error);
+        if (error.fault === 'unavailable' || error.fault === 'unknown') note(error);
         const delayMs = retryDelay(error, tries);
         const isHopeless = error.fault === 'unavailable' && signal?.aborted;
-        if (delayMs === undefined || isHopeless || performance.now() + delayMs > giveUpAt) throw error;
+        if (delayMs === undefined || isHopeless || performance.now() + delayMs > deadline) throw error;
         await sleep(delayMs, undefined, signal && !signal.aborted ? { signal } : {}).catch(() => {});
       }
     }
