@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { startDatabaseLink } from '../tests/database-link.ts';
+import { connectForeignClient } from '../tests/foreign-client.ts';
 import { freePort } from '../tests/free-port.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from './connect.ts';
@@ -38,6 +39,74 @@ describe('every connection', () => {
   });
 });
 
+describe('a connection is not used again', () => {
+  const connectionOf = async (db: Database) => {
+    const { rows } = await sql<{ id: number }>`SELECT CONNECTION_ID() AS id`.execute(db);
+    return rows[0]!.id;
+  };
+
+  test('after an error, for the server does not say whether it left a transaction open', async () => {
+    await using database = await createTestDatabase({ poolSize: 1 });
+    const { db } = database;
+    for (const wrong of ['SELECT nothing', 'INSERT INTO DBStatus (id) VALUES (1)', 'CALL create_events()']) {
+      const before = await connectionOf(db);
+      await expect(sql.raw(wrong).execute(db)).rejects.toThrow('ER_');
+      expect(await connectionOf(db)).not.toBe(before);
+    }
+  });
+
+  test('after a statement that was interrupted in its transaction, which is rolled back', async () => {
+    await using database = await createTestDatabase({ poolSize: 1 });
+    const { db } = database;
+    const other = database.connect();
+    await createEvents(other, [{}]);
+    const holder = await connectForeignClient(database.url);
+    await holder.query('SET autocommit = 0');
+    await holder.query('SELECT id FROM Events FOR UPDATE');
+    await sql`
+      CREATE PROCEDURE hang() BEGIN
+        DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+        START TRANSACTION;
+        UPDATE DBStatus SET id = 7;
+        UPDATE Events SET processing = 1;
+        COMMIT;
+      END`.execute(other);
+    const before = await connectionOf(db);
+    const interrupted = expect(sql`CALL hang()`.execute(db)).rejects.toMatchObject({ errno: 1317, fault: 'unknown' });
+    const waits = sql`SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ${before} AND INFO LIKE 'UPDATE Events%'`;
+    await expect.poll(async () => (await waits.execute(other)).rows.length).toBe(1);
+    await sql`KILL QUERY ${sql.lit(before)}`.execute(other);
+    await interrupted;
+    expect(await connectionOf(db)).not.toBe(before);
+    await holder.query('ROLLBACK');
+    expect(await createEvents(other, [{}])).toBe(2);
+  });
+
+  test('after a statement that leaves a transaction open, which is not taken for done and rolled back', async () => {
+    await using database = await createTestDatabase({ poolSize: 1 });
+    const { db } = database;
+    await sql`SET SESSION autocommit = 0`.execute(db);
+    const before = await connectionOf(db);
+    await expect(sql`UPDATE DBStatus SET id = 7`.execute(db)).rejects.toMatchObject({
+      code: 'TRANSACTION_OPEN',
+      fault: 'unknown',
+    });
+    expect(await connectionOf(db)).not.toBe(before);
+    expect(await countEvents(db)).toBe(0);
+    await sql`CREATE PROCEDURE half() BEGIN START TRANSACTION; UPDATE DBStatus SET id = 7; SELECT 1; END`.execute(db);
+    await expect(sql`CALL half()`.execute(db)).rejects.toMatchObject({ code: 'TRANSACTION_OPEN' });
+    expect(await countEvents(db)).toBe(0);
+  });
+});
+
+test('a URL that the driver cannot read is a fault that no waiting mends', async () => {
+  for (const url of ['mysql://user:100%@127.0.0.1:1/x', 'mysql://user:password@127.0.0.1:1/x?ssl=true']) {
+    const error = await countEvents(connectThrough(url)).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ fault: 'permanent', message: expect.stringContaining('DATABASE_URL') });
+    expect(inspect(error)).not.toMatch(/password|100%/);
+  }
+});
+
 describe('when contact is lost', () => {
   test('a statement that nobody took is sent again until somebody does, and that is said once', async () => {
     const port = await freePort();
@@ -57,7 +126,7 @@ describe('when contact is lost', () => {
     expect(said).toEqual([false, true]);
   });
 
-  test('a statement that finds no server within its patience fails as unavailable', async () => {
+  test('a statement that finds no server before its deadline fails as unavailable', async () => {
     const db = connectThrough(`mysql://user:password@127.0.0.1:${await freePort()}/x`, { retryMs: 300 });
     await expect(countEvents(db)).rejects.toMatchObject({ name: 'DatabaseError', fault: 'unavailable' });
   });
@@ -142,7 +211,7 @@ test('an error carries nothing of the statement, which a log would keep', async 
   expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('segredo');
 });
 
-test('a statement that waits for a connection longer than its patience fails, and the pool is whole afterwards', async () => {
+test('a statement that waits for a connection past its deadline fails, and the pool is whole afterwards', async () => {
   await using database = await createTestDatabase();
   const db = database.connect({ poolSize: 1, retryMs: 300 });
   const slow = sql`DO SLEEP(1)`.execute(db);

@@ -8,12 +8,12 @@ const soon = (ms = LONG_MS) => performance.now() + ms;
 
 /** A pool of names; each `made()` lets the one that has been asked for longest be made. */
 function setUp({ size = 2, queueLimit = 10, queueWaitMs = LONG_MS } = {}) {
-  const asked: { made: (name: string) => Promise<void>; failed: () => Promise<void>; onBroken: () => void }[] = [];
+  const asked: { made: (name: string) => Promise<void>; failed: () => Promise<void> }[] = [];
   const closed: string[] = [];
-  const open = (onBroken: () => void) => {
+  const ended = new Set<string>();
+  const open = () => {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     asked.push({
-      onBroken,
       made: async (name) => {
         resolve(name);
         await sleep(0);
@@ -25,8 +25,15 @@ function setUp({ size = 2, queueLimit = 10, queueWaitMs = LONG_MS } = {}) {
     });
     return promise;
   };
-  const pool = createConnectionPool({ open, close: (name) => closed.push(name), size, queueLimit, queueWaitMs });
-  return { asked, closed, ...pool };
+  const pool = createConnectionPool({
+    open,
+    close: (name) => closed.push(name),
+    hasEnded: (name) => ended.has(name),
+    size,
+    queueLimit,
+    queueWaitMs,
+  });
+  return { asked, closed, ended, ...pool };
 }
 
 /** With one connection, `a`, in use. */
@@ -63,16 +70,16 @@ test('no more are made than the pool may have, nor than are waited for', async (
 });
 
 test('one that has ended is not handed on, whether it was idle, in use or in the making', async () => {
-  const { take, giveBack, asked } = await setUpInUse({ size: 1 });
+  const { take, giveBack, asked, ended } = await setUpInUse({ size: 1 });
   const second = take(soon());
-  asked[0]!.onBroken(); // in use; its place is free at once
+  ended.add('a'); // in use
   giveBack('a');
   await asked[1]!.made('b');
   expect(await second).toBe('b');
   giveBack('b');
-  asked[1]!.onBroken(); // idle
+  ended.add('b'); // idle
   const third = take(soon());
-  asked[2]!.onBroken(); // in the making
+  ended.add('c'); // in the making
   await asked[2]!.made('c');
   await asked[3]!.made('d');
   expect(await third).toBe('d');
@@ -97,14 +104,14 @@ test('one that is dropped makes room for whoever waits', async () => {
   expect(closed).toEqual(['a']);
 });
 
-test('while all are in use a caller is sent away after the queue’s wait, and the connection is not lost on them', async () => {
+test('while all are in use a caller is refused after the queue’s wait, and the connection is not lost on them', async () => {
   const { take, giveBack } = await setUpInUse({ size: 1, queueWaitMs: 10 });
   await expect(take(soon())).rejects.toThrow(PoolBusyError);
   giveBack('a');
   expect(await take(soon())).toBe('a');
 });
 
-test('a caller whose wait is over while one is made for another is sent away when that one is made', async () => {
+test('a caller whose wait is over while one is made for another is refused when that one is made', async () => {
   const { take, asked } = await setUpInUse({ size: 2, queueWaitMs: 10 });
   const second = take(soon());
   const third = expect(take(soon())).rejects.toThrow(PoolBusyError);
@@ -129,7 +136,7 @@ test('a server that never lets in is waited for until the caller gives up, and i
   expect(performance.now() - beganAt).toBeGreaterThan(90);
 });
 
-test('a pool that has ended sends everybody away, and closes what is still made', async () => {
+test('a pool that has ended refuses everybody, and closes what is still made', async () => {
   const { take, end, asked, closed } = await setUpInUse({ size: 2 });
   const waiting = expect(take(soon())).rejects.toThrow('ended');
   expect(end()).toEqual(['a']);

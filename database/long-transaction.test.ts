@@ -24,7 +24,8 @@ test('beside a transaction that stays open, a claim that begins where the last o
       FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', ${EVENTS - 1}), ']'), '$[*]' COLUMNS (position FOR ORDINALITY)) AS n
     `.execute(db);
     await sql`SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ`.execute(reader);
-    await sql`START TRANSACTION WITH CONSISTENT SNAPSHOT`.execute(reader);
+    await sql`SET autocommit = 0`.execute(reader);
+    await sql`SELECT id FROM DBStatus`.execute(reader);
     await sql`UPDATE Events SET valor = 'sim'`.execute(db);
 
     const claim = { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import type { Report } from '../consumer/report/report.ts';
 import { runConsumer } from '../consumer/run-consumer.ts';
@@ -8,6 +9,7 @@ import { createEvents } from '../database/events/create.ts';
 import { countEvents } from '../database/events/read.ts';
 import type { HandleBatch } from '../handlers/handler.ts';
 import { createBatcher } from '../producer/create-batcher.ts';
+import { connectForeignClient } from './foreign-client.ts';
 import { createTestDatabase } from './test-database.ts';
 
 /**
@@ -15,28 +17,28 @@ import { createTestDatabase } from './test-database.ts';
  * DBStatus.id, Events.id, valor and processing, and nothing else.
  */
 
-/** Creates by reading and raising DBStatus.id and inserting Events(id), in a transaction. One connection. */
-async function foreignCreate(one: Database): Promise<number> {
-  await sql`SET autocommit = 0`.execute(one);
-  const { rows } = await sql<{ id: number }>`SELECT id FROM DBStatus FOR UPDATE`.execute(one);
+/** Creates by reading and raising DBStatus.id and inserting Events(id), in a transaction. */
+async function foreignCreate(client: Connection): Promise<number> {
+  await client.query('SET autocommit = 0');
+  const [rows] = await client.query<(RowDataPacket & { id: number })[]>('SELECT id FROM DBStatus FOR UPDATE');
   const id = rows[0]!.id + 1;
-  await sql`UPDATE DBStatus SET id = ${id}`.execute(one);
-  await sql`INSERT INTO Events (id) VALUES (${id})`.execute(one);
-  await sql`COMMIT`.execute(one);
+  await client.query('UPDATE DBStatus SET id = ?', [id]);
+  await client.query('INSERT INTO Events (id) VALUES (?)', [id]);
+  await client.query('COMMIT');
   return id;
 }
 
 /** Consumes what is empty and not in processing: marks it, makes a word, and writes it. Resolves to how many. */
-async function foreignConsume(one: Database): Promise<number> {
-  await sql`SET autocommit = 0`.execute(one);
-  const { rows } = await sql<{ id: number }>`
+async function foreignConsume(client: Connection): Promise<number> {
+  await client.query('SET autocommit = 0');
+  const [rows] = await client.query<(RowDataPacket & { id: number })[]>(`
     SELECT id FROM Events WHERE (valor IS NULL OR valor = '') AND processing = 0 LIMIT 3
-    FOR UPDATE SKIP LOCKED`.execute(one);
-  for (const { id } of rows) await sql`UPDATE Events SET processing = 1 WHERE id = ${id}`.execute(one);
-  await sql`COMMIT`.execute(one);
+    FOR UPDATE SKIP LOCKED`);
+  for (const { id } of rows) await client.query('UPDATE Events SET processing = 1 WHERE id = ?', [id]);
+  await client.query('COMMIT');
   for (const { id } of rows) {
-    await sql`UPDATE Events SET valor = ${`estrangeira-${id}`}, processing = 0 WHERE id = ${id}`.execute(one);
-    await sql`COMMIT`.execute(one);
+    await client.query('UPDATE Events SET valor = ?, processing = 0 WHERE id = ?', [`estrangeira-${id}`, id]);
+    await client.query('COMMIT');
   }
   return rows.length;
 }
@@ -63,8 +65,8 @@ test('foreign producers and consumers work beside ours: every event is created o
   const create = createBatcher({ db, maxRequests: 100, maxQueued: 10_000 });
   const stop = new AbortController();
   const consumer = ourConsumer(db, stop.signal);
-  const foreignProducer = database.connect({ poolSize: 1 });
-  const foreignConsumer = database.connect({ poolSize: 1 });
+  const foreignProducer = await connectForeignClient(database.url);
+  const foreignConsumer = await connectForeignClient(database.url);
 
   const ids: number[] = [];
   let foreignFills = 0;

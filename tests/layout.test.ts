@@ -53,7 +53,7 @@ test('the product knows neither its tests nor its benchmark', () => {
 });
 
 test.each([
-  ['mysql2', /^mysql2/, ['database/connect.ts']],
+  ['mysql2', /^mysql2/, ['database/connection.ts']],
   ['p-retry', /^p-retry$/, ['handlers/words.ts']],
   ['hono', /^(@hono\/|hono($|\/|-))/, files.filter((file) => file.startsWith('producer/'))],
   ['kysely', /^kysely$/, files.filter((file) => file.startsWith('database/'))],

@@ -34,13 +34,11 @@ export const plantedEdits = {
   'a create sent again after an unknown outcome': [
     { file: 'database/retry.ts', is: "case 'unknown':", becomes: "case 'unknown': return 50;" },
   ],
-  'REPEATABLE READ': [
-    { file: 'database/connect.ts', is: 'ISOLATION LEVEL READ COMMITTED', becomes: 'ISOLATION LEVEL REPEATABLE READ' },
-  ],
+  'REPEATABLE READ': [{ file: 'database/session.ts', is: 'READ-COMMITTED', becomes: 'REPEATABLE-READ' }],
   'the pool wrapper taken away': [
     {
-      file: 'database/connect.ts',
-      is: 'const limit = setTimeout(() => reject(timeLimit(`no answer within ${timeoutMs} ms`)), timeoutMs);',
+      file: 'database/connection.ts',
+      is: "const limit = setTimeout(() => reject(withCode('TIME_LIMIT', `no answer within ${timeoutMs} ms`)), timeoutMs);",
       becomes: 'const limit = undefined;',
     },
   ],
