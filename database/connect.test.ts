@@ -21,16 +21,18 @@ function connectThrough(url: string, options: Partial<DatabaseOptions> = {}): Da
 const nameOf = (url: string) => new URL(url).pathname.slice(1);
 
 describe('every connection', () => {
-  test('reads committed rows, in UTC, strictly, whatever the server’s configuration says', async () => {
-    await using database = await createTestDatabase({ poolSize: 1 });
-    const { db } = database;
-    const { rows } = await sql<{ Variable_name: string; Value: string }>`
-      SHOW SESSION VARIABLES WHERE Variable_name IN
-        ('transaction_isolation', 'tx_isolation', 'time_zone', 'sql_mode', 'innodb_lock_wait_timeout')`.execute(db);
-    const settings = Object.fromEntries(rows.map(({ Variable_name, Value }) => [Variable_name, Value]));
-    expect(settings['transaction_isolation'] ?? settings['tx_isolation']).toBe('READ-COMMITTED');
-    expect(settings).toMatchObject({ time_zone: '+00:00', innodb_lock_wait_timeout: '5' });
-    expect(settings['sql_mode']).toContain('STRICT_ALL_TABLES');
+  test.each([
+    [100, '1'],
+    [2_500, '1'],
+    [6_000, '3'],
+    [60_000, '5'],
+  ])('with a time limit of %i ms waits for locks on the server for %s s', async (statementTimeoutMs, seconds) => {
+    await using database = await createTestDatabase();
+    const { rows } = await sql<{ Value: string }>`
+      SHOW SESSION VARIABLES WHERE Variable_name IN ('lock_wait_timeout', 'innodb_lock_wait_timeout')`.execute(
+      database.connect({ statementTimeoutMs, retryMs: 10_000 }),
+    );
+    expect(rows.map(({ Value }) => Value)).toEqual([seconds, seconds]);
   });
 
   test('refuses a transaction that would stay open between two round trips', async () => {

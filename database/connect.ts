@@ -38,7 +38,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
   const { url, poolSize = 10, queueLimit = 1_000, queueWaitMs = 800 } = options;
   const { connectTimeoutMs = 2_000, statementTimeoutMs = 10_000 } = options;
   const pool = createConnectionPool<driver.Connection>({
-    open: () => driver.openConnection({ url, connectTimeoutMs }),
+    open: () => driver.openConnection({ url, connectTimeoutMs, statementTimeoutMs }),
     close: driver.cutConnection,
     hasEnded: driver.hasEnded,
     size: poolSize,

@@ -11,6 +11,7 @@ export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>;
 export interface ConnectionOptions {
   url: string;
   connectTimeoutMs: number;
+  statementTimeoutMs: number;
 }
 
 // SERVER_STATUS_IN_TRANS of the protocol.
@@ -25,7 +26,7 @@ export function hasEnded(connection: Connection): boolean {
 
 /** A connection with our session settings, or an error; also from a server that lets us in and answers no more. */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
-  const { connectTimeoutMs } = options;
+  const { connectTimeoutMs, statementTimeoutMs } = options;
   const connection = startConnecting(options);
   const onEnded = () => void ended.add(connection);
   // Without a listener the first would end the process. Also what the server says when it closes an idle connection.
@@ -34,7 +35,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     await new Promise<void>((resolve, reject) => {
       connection.connect((error) => (error ? reject(error) : resolve()));
     });
-    await query(connection, { sql: sessionStatement(), parameters: [] }, connectTimeoutMs);
+    await query(connection, { sql: sessionStatement(statementTimeoutMs), parameters: [] }, connectTimeoutMs);
     return connection;
   } catch (error) {
     cutConnection(connection);
