@@ -21,8 +21,7 @@ async function main(args: string[]): Promise<void> {
   });
 
   const db = connectDatabase(toDatabaseOptions(config, report, stop.signal));
-  const needs = { routines: ['claim_events', 'try_lock'], skipLocked: true };
-  const server = await checkDatabase(db, needs, stop.signal);
+  const server = await checkDatabase(db, 'consumer', stop.signal);
   if (server) report.note(server.summary);
   for (const warning of server?.warnings ?? []) report.warn(warning);
 

@@ -15,5 +15,4 @@ GRANT EXECUTE ON PROCEDURE raise_counter TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE revive_events TO 'producer'@'%'; -- for operators, over HTTP
 
 GRANT EXECUTE ON PROCEDURE claim_events TO 'consumer'@'%';
-GRANT EXECUTE ON PROCEDURE try_lock TO 'consumer'@'%';
 GRANT UPDATE (valor, processing, claimed_by, attempts, due_at, filled_at, last_error) ON Events TO 'consumer'@'%';

@@ -1,58 +1,70 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkServer, checkSkipLocked, isRoutineMissing, type ServerReport } from './check-server.ts';
+import { checkServer, type ServerReport } from './check-server.ts';
 import type { Database } from './connect.ts';
 import { DatabaseError } from './database-error.ts';
-import { countEvents } from './events/read.ts';
+import { claimEvents } from './events/claim.ts';
+import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
+import { reviveEvents } from './events/operate.ts';
+import { countEvents, findSettledEvents } from './events/read.ts';
+import { fillEvents } from './events/settle.ts';
+import { whatToDo } from './what-to-do.ts';
 
-export interface DatabaseNeeds {
-  /** Routines of init.sql that this process calls. */
-  routines: readonly string[];
-  /** Whether it relies on SKIP LOCKED. */
-  skipLocked?: boolean;
+/** Does with no events what a process does with many, so that whatever would keep it from that is an error here. */
+const CHECKS = {
+  producer: async (db: Database) => {
+    await checkCreates(db);
+    await countEvents(db);
+    await findSettledEvents(db, []);
+    await forgetKeys(db, { olderThanMs: 0, limit: 0 });
+    await reviveEvents(db, []);
+  },
+  consumer: async (db: Database) => {
+    await claimEvents(db, { claimedBy: '', limit: 0, leaseMs: 0 });
+    await fillEvents(db, { claimedBy: '', fills: [] });
+  },
+};
+
+/** Creates nothing, in every way there is. Rejects if creates would fail now; the message says what to do. */
+export async function checkCreates(db: Database): Promise<void> {
+  await createEvents(db, []);
+  await createEventsOnce(db, []);
+}
+
+/** For a probe that everybody may ask: whoever comes while one check is under way gets its answer. */
+export function createReadyCheck(db: Database): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= checkCreates(db).finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
 }
 
 /**
- * Waits until the database answers and holds what is needed, and resolves to what is worth saying of the server; to
- * undefined if `signal` is aborted. While no server can be reached it goes on trying; what no waiting mends is thrown as
- * a sentence that says what to do.
+ * Waits until the database does what a process of this kind asks of it, and resolves to what is worth saying of the
+ * server; to undefined if `signal` is aborted. While no server can be reached it goes on trying; what no waiting mends is
+ * thrown as a sentence that says what to do.
  */
 export async function checkDatabase(
   db: Database,
-  { routines, skipLocked = false }: DatabaseNeeds,
+  kind: 'producer' | 'consumer',
   signal: AbortSignal,
 ): Promise<ServerReport | undefined> {
   while (!signal.aborted) {
     try {
-      await countEvents(db);
-      if (await isRoutineMissing(db, routines)) {
-        throw new Error(
-          `A routine is missing, or this account may not EXECUTE it (${routines.join(', ')}); ` +
-            'load database/init.sql, and then database/accounts.sql.',
-        );
-      }
-      if (skipLocked) await checkSkipLocked(db);
-      return await checkServer(db);
+      const report = await checkServer(db);
+      await CHECKS[kind](db);
+      return report;
     } catch (error) {
-      if (!(error instanceof DatabaseError)) throw error;
-      if (error.fault === 'permanent') throw new Error(whatToDo(error), { cause: error });
+      if (!(error instanceof DatabaseError) || isHopeless(error)) throw error;
       await sleep(500, undefined, { signal }).catch(() => {});
     }
   }
   return undefined;
 }
 
-function whatToDo({ code, message }: DatabaseError): string {
-  switch (code) {
-    case 'ER_ACCESS_DENIED_ERROR':
-    case 'ER_DBACCESS_DENIED_ERROR':
-      return `The database refuses this account; check DATABASE_URL. (${message})`;
-    case 'ER_BAD_DB_ERROR':
-      return `The database named in DATABASE_URL does not exist; create it, then load database/init.sql. (${message})`;
-    case 'ER_NO_SUCH_TABLE':
-      return `The tables are missing; load database/init.sql into this database. (${message})`;
-    case 'ER_TABLEACCESS_DENIED_ERROR':
-      return `This account may not read the tables; load database/accounts.sql into this database. (${message})`;
-    default:
-      return message;
-  }
+/** A routine that is missing passes while init.sql is loaded again; by now that has been waited for. */
+function isHopeless({ fault, errno }: DatabaseError): boolean {
+  return fault === 'permanent' || (fault === 'not applied' && whatToDo(errno) !== undefined);
 }

@@ -1,10 +1,9 @@
 import { sql } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
 import { useTestDatabase } from '../tests/test-database.ts';
-import { checkServer, checkSkipLocked } from './check-server.ts';
+import { checkServer, reportOn } from './check-server.ts';
 
-const database = await useTestDatabase();
-const { db } = database;
+const { db } = await useTestDatabase();
 
 /** A variable of the server as another value, until the test is over. */
 async function setGlobal(name: string, value: number): Promise<void> {
@@ -14,6 +13,9 @@ async function setGlobal(name: string, value: number): Promise<void> {
     await sql`SET GLOBAL ${sql.raw(name)} = ${Number(rows[0]!.Value)}`.execute(db);
   });
 }
+
+/** Variables of a server that has nothing to be warned of. */
+const good = { version: '9.7.4', innodb_flush_log_at_trx_commit: '1', log_bin: 'ON', sync_binlog: '1' };
 
 test('the private server is named, isolates as we need it, and syncs its logs', async () => {
   expect(await checkServer(db)).toEqual({
@@ -28,29 +30,36 @@ test('a server that does not sync its logs is warned of', async () => {
   expect(warnings).toEqual([expect.stringContaining('innodb_flush_log_at_trx_commit')]);
 });
 
-test('a server whose SKIP LOCKED takes locks is accepted, by several consumers at once too', async () => {
-  await checkSkipLocked(db);
-  await Promise.all(Array.from({ length: 5 }, () => checkSkipLocked(database.connect())));
+test.each([
+  '8.0.11-TiDB-v8.5.1',
+  '8.0.0-dmr',
+  '5.7.44-log',
+  '5.7.25-OceanBase_CE-v4.3.0.1',
+  '10.5.27-MariaDB',
+  '10.4.32-MariaDB-log',
+  '',
+])('a server of version "%s" is refused: it has no SKIP LOCKED that locks', (version) => {
+  expect(() => reportOn({ ...good, version })).toThrow(/claimed twice.*MySQL 8\.4 or later, or MariaDB 10\.6/);
 });
 
-/** TiDB's own behaviour, played by a routine that reads without a lock; `shift` is what each connection's clock adds. */
-async function takeNoLocks(shift: string) {
-  await sql`DROP PROCEDURE try_lock`.execute(db);
-  await sql`
-    CREATE PROCEDURE try_lock(IN hold_ms INT UNSIGNED)
-    BEGIN
-      DECLARE since DOUBLE DEFAULT UNIX_TIMESTAMP(SYSDATE(6)) + ${sql.raw(shift)};
-      DO SLEEP(hold_ms / 1000);
-      SELECT COUNT(*) AS locked, since, since + hold_ms / 1000 AS until FROM DBStatus;
-    END`.execute(db);
-}
-
-test('a server whose SKIP LOCKED takes no locks is refused', async () => {
-  await takeNoLocks('0');
-  await expect(checkSkipLocked(db)).rejects.toThrow('SKIP LOCKED takes no locks');
+test.each([
+  '8.0.1',
+  '8.0.mysql_aurora.3.08.0',
+  '8.0.35-google',
+  '8.4.3',
+  '9.7.4',
+  '10.6.0-MariaDB',
+  '10.11.14-MariaDB-0+deb12u2',
+  '11.8.2-MariaDB-ubu2404',
+  '12.0.2-MariaDB',
+])('a server of version "%s" is accepted', (version) => {
+  expect(reportOn({ ...good, version })).toMatchObject({ warnings: [] });
 });
 
-test('two locks that were not held at the same time show nothing', async () => {
-  await takeNoLocks('CONNECTION_ID() * 10');
-  await expect(checkSkipLocked(db)).rejects.toThrow('never ran at once');
+test('a Galera node is warned of, for its locks hold on no other', () => {
+  expect(reportOn({ ...good, wsrep_on: 'ON' }).warnings).toEqual([expect.stringContaining('the same node')]);
+});
+
+test('a server that takes only small statements is refused', () => {
+  expect(() => reportOn({ ...good, max_allowed_packet: '1024' })).toThrow('max_allowed_packet is 1024');
 });

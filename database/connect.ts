@@ -60,7 +60,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
     } catch (cause) {
       pool.drop(connection);
       // A read that was lost on the way may be sent again; nobody could tell.
-      throw new DatabaseError(cause, !/^\s*select\b/i.test(statement.sql));
+      throw new DatabaseError(cause, !/^\s*(select|show)\b/i.test(statement.sql));
     }
   }
 

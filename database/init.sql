@@ -121,6 +121,9 @@ BEGIN
   START TRANSACTION;
   UPDATE DBStatus SET id = LAST_INSERT_ID(id + how_many);
   SET last_id = LAST_INSERT_ID(), waited = TIMESTAMPDIFF(MICROSECOND, asked_at, SYSDATE(6));
+  IF NOT EXISTS (SELECT 1 FROM DBStatus) THEN -- last_id would be what this connection created before
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The row of DBStatus is missing; load database/init.sql again.';
+  END IF;
   INSERT INTO Events (id)
     SELECT last_id - how_many + created.position
     FROM JSON_TABLE(new_events, '$[*]' COLUMNS (position FOR ORDINALITY)) AS created;
@@ -138,6 +141,9 @@ BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
   SELECT id INTO last_id FROM DBStatus FOR UPDATE;
+  IF last_id IS NULL THEN
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The row of DBStatus is missing; load database/init.sql again.';
+  END IF;
   INSERT INTO IdempotencyKeys (idempotency_key, first_id, how_many)
     SELECT idempotency_key, last_id + 1 + SUM(how_many) OVER (ORDER BY position) - how_many, how_many
     FROM JSON_TABLE(requests, '$[*]' COLUMNS (
@@ -183,23 +189,6 @@ BEGIN
       STRAIGHT_JOIN IdempotencyKeys AS forgotten FORCE INDEX (PRIMARY) USING (idempotency_key);
   END IF;
   SELECT COALESCE(JSON_LENGTH(old_keys), 0) AS forgotten;
-  COMMIT;
-END //
-
--- Answers whether the row of DBStatus could be locked, and from when until when it was kept, in seconds. Two connections
--- that try it at the same time show whether this server's SKIP LOCKED takes locks; one that does not would give an
--- event to several.
-DROP PROCEDURE IF EXISTS try_lock //
-CREATE PROCEDURE try_lock(IN hold_ms INT UNSIGNED)
-BEGIN
-  DECLARE locked_id BIGINT UNSIGNED;
-  DECLARE since DOUBLE;
-  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
-  START TRANSACTION;
-  SELECT id INTO locked_id FROM DBStatus FOR UPDATE SKIP LOCKED;
-  SET since = UNIX_TIMESTAMP(SYSDATE(6));
-  DO SLEEP(LEAST(hold_ms, 1000) / 1000); -- creates wait for it
-  SELECT locked_id IS NOT NULL AS locked, since, UNIX_TIMESTAMP(SYSDATE(6)) + 0e0 AS until; -- a number, not a decimal
   COMMIT;
 END //
 

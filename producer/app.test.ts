@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { createEvents } from '../database/events/create.ts';
 import { countEvents, findEvent } from '../database/events/read.ts';
@@ -140,6 +141,15 @@ describe('probes', () => {
     expect(response.status).toBe(503);
     expect(await problemOf(response)).toMatchObject({ detail: 'This producer is shutting down.' });
     expect((await app.request('/create-async', { method: 'POST' })).status).toBe(202);
+  });
+
+  test('a producer whose creates would fail is live and not ready', async () => {
+    const { app } = startTestApp(db);
+    await sql`DELETE FROM DBStatus`.execute(db);
+    expect((await app.request('/livez')).status).toBe(200);
+    expect((await app.request('/readyz')).status).toBe(500);
+    await sql`INSERT INTO DBStatus (id) VALUES (0)`.execute(db);
+    expect((await app.request('/readyz')).status).toBe(200);
   });
 
   test('a producer without its database is live and not ready', async () => {

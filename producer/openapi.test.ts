@@ -182,7 +182,7 @@ describe('real answers are what the document says of them', () => {
     '%s answers %i',
     async (request, status, error) => {
       const fail = () => Promise.reject(error);
-      const { app } = startTestApp(db, { createEvents: fail, countEvents: fail, findEvent: fail, checkReady: fail });
+      const { app } = startTestApp(db, { createEvents: fail, countEvents: fail, checkReady: fail, findEvent: fail });
       const [method, path] = request.split(' ') as [string, string];
       const response = await app.request(path.replace('{id}', '1'), { method });
       await expectDocumented(request, status, problemSchema, response);

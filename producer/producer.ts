@@ -1,5 +1,5 @@
 import type { Hono } from 'hono';
-import { checkDatabase } from '../database/check-database.ts';
+import { checkDatabase, createReadyCheck } from '../database/check-database.ts';
 import type { Database } from '../database/connect.ts';
 import { listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events/operate.ts';
 import { countEvents, findEvent } from '../database/events/read.ts';
@@ -9,9 +9,6 @@ import { createCompletionPoller } from './completion-poller.ts';
 import { createBatcher } from './create-batcher.ts';
 import { runForgetKeys } from './forget-keys.ts';
 import type { RequestVariables } from './http/request-log.ts';
-
-// What a producer calls.
-const ROUTINES = ['create_events', 'create_events_once', 'forget_keys', 'raise_counter', 'revive_events'];
 
 /** By default there is no log, no token and no page that may call. What the app asks of `db` can be replaced, part by part. */
 export interface ProducerOptions extends Partial<Omit<AppDeps, 'waitFor' | 'isDraining'>> {
@@ -87,7 +84,7 @@ function databaseDeps({ db, createBatch = 1_000, createQueueLimit = 50_000, crea
     }),
     countEvents: () => countEvents(db),
     findEvent: (id) => findEvent(db, id),
-    checkReady: async () => void (await countEvents(db)),
+    checkReady: createReadyCheck(db),
     listDead: (page) => listDead(db, page),
     showEvent: (id) => showEvent(db, id),
     reviveEvents: (ids) => reviveEvents(db, ids),
@@ -100,7 +97,7 @@ async function forgetOldKeys(
   { db, log, idempotencyTtlMs = 86_400_000 }: ProducerOptions & Pick<AppDeps, 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const server = await checkDatabase(db, { routines: ROUTINES }, signal);
+  const server = await checkDatabase(db, 'producer', signal);
   if (server) log.info(server.summary);
   for (const warning of server?.warnings ?? []) log.warn(warning);
   const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');

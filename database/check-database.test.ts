@@ -1,0 +1,121 @@
+import { sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import { startOwnServer } from '../tests/own-server.ts';
+import { createTestDatabase, useTestDatabase } from '../tests/test-database.ts';
+import { checkCreates, checkDatabase, createReadyCheck } from './check-database.ts';
+import type { Database } from './connect.ts';
+import { DatabaseError } from './database-error.ts';
+import { createEvents } from './events/create.ts';
+import { countEvents } from './events/read.ts';
+import { loadSchema } from './load-schema.ts';
+
+type Kind = Parameters<typeof checkDatabase>[1];
+
+const { db } = await useTestDatabase();
+const endless = new AbortController().signal;
+
+/** What is said of why a process of this kind is not ready. */
+async function whyNotReady(database: Database, kind: Kind): Promise<string> {
+  const error = await checkDatabase(database, kind, endless).catch((reason: unknown) => reason);
+  return error instanceof Error ? error.message : 'it is ready';
+}
+
+describe('a process that could do nothing is not ready, says what to do, and is ready when that is done', () => {
+  const states: [name: string, kind: Kind, harm: string[], says: RegExp][] = [
+    ['the counter has no row', 'producer', ['DELETE FROM DBStatus'], /DBStatus is missing; load database\/init\.sql/],
+    [
+      'a create’s routine has an older signature',
+      'producer',
+      ['DROP PROCEDURE create_events', 'CREATE PROCEDURE create_events() SELECT 1 AS first_id'],
+      /another version; load database\/init\.sql/,
+    ],
+    [
+      'a keyed create’s routine is missing',
+      'producer',
+      ['DROP PROCEDURE create_events_once'],
+      /routine is missing; load database\/init\.sql.*create_events_once/,
+    ],
+    [
+      'a claim’s routine has an older signature',
+      'consumer',
+      ['DROP PROCEDURE claim_events', 'CREATE PROCEDURE claim_events(IN consumer VARCHAR(64)) SELECT 1'],
+      /another version; load database\/init\.sql/,
+    ],
+    ['a claim’s routine is missing', 'consumer', ['DROP PROCEDURE claim_events'], /routine is missing.*claim_events/],
+  ];
+
+  test.each(states)('%s', async (_, kind, harm, says) => {
+    await createEvents(db, [{}]);
+    for (const statement of harm) await sql.raw(statement).execute(db);
+    expect(await whyNotReady(db, kind)).toMatch(says);
+    if (kind === 'producer') await expect(checkCreates(db)).rejects.toThrow(says);
+    await loadSchema(db);
+    expect(await whyNotReady(db, kind)).toBe('it is ready');
+    await checkCreates(db);
+    expect(await countEvents(db)).toBe(1);
+  });
+
+  test.each(['producer', 'consumer'] as const)('the account that loaded init.sql is gone, for a %s', async (kind) => {
+    await using database = await createTestDatabase();
+    const name = `admin_of_${new URL(database.url).pathname.slice(1)}`;
+    await sql`CREATE USER ${sql.raw(name)} IDENTIFIED BY 'password'`.execute(db);
+    await sql`GRANT ALL PRIVILEGES ON *.* TO ${sql.raw(name)} WITH GRANT OPTION`.execute(db);
+    const admin = database.connect({ url: database.url.replace('//user:', `//${name}:`) });
+    await loadSchema(admin);
+    await admin.destroy();
+    expect(await whyNotReady(database.db, kind)).toBe('it is ready');
+    await sql`DROP USER ${sql.raw(name)}`.execute(db);
+    expect(await whyNotReady(database.db, kind)).toMatch(/account that loaded database\/init\.sql is gone; load it/);
+    await loadSchema(database.db);
+    expect(await whyNotReady(database.db, kind)).toBe('it is ready');
+  });
+
+  test('the server writes its binary log by statement', async () => {
+    const connect = await startOwnServer(['--log-bin=binlog', '--server-id=1', '--log-bin-trust-function-creators=1']);
+    const admin = connect();
+    await sql`SET GLOBAL binlog_format = 'STATEMENT'`.execute(admin);
+    for (const kind of ['producer', 'consumer'] as const) {
+      expect(await whyNotReady(connect(), kind)).toMatch(/set binlog_format to ROW or MIXED/);
+    }
+    await expect(checkCreates(connect())).rejects.toThrow(/set binlog_format/);
+    await sql`SET GLOBAL binlog_format = 'ROW'`.execute(admin);
+    for (const kind of ['producer', 'consumer'] as const)
+      expect(await whyNotReady(connect(), kind)).toBe('it is ready');
+  });
+});
+
+test('a server that is read-only is waited for, and what to do is said meanwhile', async () => {
+  const connect = await startOwnServer();
+  const admin = connect();
+  const { rows } = await sql<{ version: string }>`SELECT VERSION() AS version`.execute(admin);
+  // MariaDB lets those write who may do everything, and so the routines of those.
+  const isMariaDb = rows[0]!.version.includes('MariaDB');
+  const [variable, account, kind] = isMariaDb
+    ? (['read_only', 'consumer', 'consumer'] as const)
+    : (['super_read_only', 'producer', 'producer'] as const);
+  await sql`SET GLOBAL ${sql.raw(variable)} = 1`.execute(admin);
+  const said: string[] = [];
+  const db = connect({
+    account,
+    retryMs: 300,
+    onAvailability: (available, error) => said.push(available ? 'back' : error!.message),
+  });
+  const ready = checkDatabase(db, kind, endless);
+  await expect
+    .poll(() => said[0], { timeout: 10_000 })
+    .toMatch(/takes no writes; if that stays so, let DATABASE_URL name/);
+  await sql`SET GLOBAL ${sql.raw(isMariaDb ? 'read_only' : 'super_read_only')} = 0`.execute(admin);
+  expect(await ready).toMatchObject({ summary: expect.stringContaining('database') });
+  await expect.poll(() => said.at(-1)).toBe('back');
+});
+
+test('probes that come at once share one check, and a later one makes its own', async () => {
+  const check = createReadyCheck(db);
+  const first = check();
+  expect(check()).toBe(first);
+  await first;
+  await sql`DELETE FROM DBStatus`.execute(db);
+  await expect(check()).rejects.toThrow(DatabaseError);
+  await loadSchema(db);
+  await check();
+});
