@@ -12,13 +12,13 @@ export type Command =
 
 export const HELP = `Usage: npm run events -- dead [--limit N] [--after ID] | show ID | revive ID… | revive --all
 
-  dead          The events whose attempts are spent, by id; the first 100, or N, with an id above ID
-  show          All that is known of one event
-  revive        Make dead events pending again, with all their attempts before them
-  --json        For programs: one line of JSON for each event, or one that says how many were revived
+  dead          Lists the dead events in the order of their ids: 100 of them, or N, from the first one after ID
+  show          Shows everything about one event
+  revive        Makes dead events pending again; each gets all its attempts anew
+  --json        For programs: a line of JSON for each event, or one with the number of revived events
   --help        This text
 
-It goes to the database of DATABASE_URL, as an account that may revive: not the consumers'.
+The database is that of DATABASE_URL. The account of a consumer may not revive events; that of a producer may.
 `;
 
 /** Throws a sentence about what cannot be understood. */
@@ -52,11 +52,11 @@ function readCommand([name, ...words]: string[], { limit, after, all }: Options)
   if (name === 'dead' && words.length === 0 && !all) {
     return { name, limit: toNumber(limit ?? '100', '--limit'), after: toNumber(after ?? '0', '--after', 0) };
   }
-  if (isPaged) throw new Error('--limit and --after belong to dead; --help says more');
+  if (isPaged) throw new Error('--limit and --after belong to dead; see --help');
   if (name === 'show' && words.length === 1 && !all) return { name, id: toNumber(words[0]!, 'an id') };
   if (name === 'revive' && all && words.length === 0) return { name: 'revive all' };
   if (name === 'revive' && !all && words.length > 0) return { name, ids: words.map((word) => toNumber(word, 'an id')) };
-  throw new Error('expected one of: dead, show ID, revive ID…, revive --all; --help says more');
+  throw new Error('expected one of: dead, show ID, revive ID…, revive --all; see --help');
 }
 
 /** Ids are matched as text, so that no digit is rounded away. */

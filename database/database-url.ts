@@ -1,6 +1,6 @@
 /**
- * What a database URL must have that this one has not. mysql2 takes each option of its query for one of its own, some
- * only warn, and others it throws only when it connects: that would be "database lost" for ever.
+ * What a database URL must have that this one has not. mysql2 takes each option of its query for one of its own, and
+ * throws only when it connects: that would be "database lost" for ever.
  */
 export function lacksOfDatabaseUrl(url: URL): string | undefined {
   const { hostname, port, username, password, pathname, searchParams, hash } = url;

@@ -1,10 +1,17 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { expect, test } from 'vitest';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, test, vi } from 'vitest';
+import { createEvents } from '../database/events/create.ts';
+import { freePort } from '../tests/free-port.ts';
+import { useTestDatabase } from '../tests/test-database.ts';
 
 /** A secret that a process was given is never in what it prints, whatever is wrong. */
 
-const cli = new URL('../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../', import.meta.url));
+const database = await useTestDatabase();
 const run = (main: string, args: string[], env: Record<string, string>) => {
   const options = {
     cwd: tmpdir(),
@@ -12,7 +19,7 @@ const run = (main: string, args: string[], env: Record<string, string>) => {
     encoding: 'utf8',
     timeout: 20_000,
   } as const;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`${cli}${main}`, ...args], options);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`${root}${main}`, ...args], options);
   return { status, said: stdout + stderr };
 };
 
@@ -56,3 +63,37 @@ test('a consumer takes no words from a URL with a password, which fetch would re
   expect(status).toBe(1);
   expect(said).toContain('WORD_SERVICE_URL="http://…@127.0.0.1:1/api": expected URL without user and password');
 });
+
+test.each<[string, () => Promise<Record<string, string>>, string]>([
+  [
+    'consumer/main.ts',
+    async () => ({ DATABASE_URL: await nobodyAt('mysql://ninguem:geheim@', '/x') }),
+    'database lost',
+  ],
+  [
+    'producer/main.ts',
+    async () => ({ DATABASE_URL: await nobodyAt('mysql://ninguem:geheim@', '/x') }),
+    'database lost',
+  ],
+  ['consumer/main.ts', async () => ({ DATABASE_URL: urlWith(database.url, 'geheim') }), 'refuses this account'],
+  [
+    'consumer/main.ts',
+    async () => ({ DATABASE_URL: database.url, WORD_SERVICE_URL: await nobodyAt('http://', '/api?key=geheim') }),
+    'ECONNREFUSED',
+  ],
+])('%s logs no secret of a server that it cannot use', async (main, given, said) => {
+  await createEvents(database.db, [{}]);
+  const env = { PATH: process.env['PATH'], LOG_LEVEL: 'trace', PORT: '0', ...(await given()) };
+  const child = spawn(process.execPath, [`${root}${main}`], { cwd: tmpdir(), env });
+  const lines: string[] = [];
+  for (const output of [child.stdout, child.stderr])
+    createInterface({ input: output }).on('line', (line) => lines.push(line));
+  await vi.waitFor(() => expect(lines.join('\n')).toContain(said), { timeout: 20_000 });
+  const closed = once(child, 'close');
+  child.kill();
+  await closed;
+  expect(lines.join('\n')).not.toMatch(/geheim/);
+});
+
+const nobodyAt = async (before: string, after: string) => `${before}127.0.0.1:${await freePort()}${after}`;
+const urlWith = (url: string, password: string) => Object.assign(new URL(url), { password }).href;

@@ -8,8 +8,8 @@ import { SETTING_NAMES } from './setting-names.ts';
 type Given = Record<string, string | undefined>;
 
 /**
- * The environment, with what a file `.env` in this folder adds to it. What nobody knows there is said: `API_TOKEN` would
- * leave the door open. To processes that this one starts it is environment, so that it is said once.
+ * The environment, and what a file `.env` in this folder adds to it. Names that are no settings are said, once: a child
+ * process finds them in its environment. `API_TOKEN` would leave the door open.
  */
 export function readEnvironment(): Given {
   const added = Object.entries(readEnvFile('.env')).filter(([name]) => process.env[name] === undefined);
@@ -20,9 +20,8 @@ export function readEnvironment(): Given {
 }
 
 /**
- * Checks what a process was given against its settings, all at once: every problem ends up in one message that names
- * the variable, the value and what would be accepted. An empty variable counts as not set. A secret may come from a
- * file, as container engines hand them over: DATABASE_URL_FILE=/run/secrets/producer-url.
+ * Checks what a process was given. All problems are in one error: the variable, the value, what is accepted. An empty
+ * variable counts as not set. A secret may be in a file: DATABASE_URL_FILE=/run/secrets/producer-url.
  */
 export function readSettings<S extends z.ZodRawShape>(settings: S, given: Given): z.infer<z.ZodObject<S>> {
   const values: Record<string, string> = {};

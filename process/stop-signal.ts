@@ -6,9 +6,8 @@ const PARENT_CHECK_MS = 500;
 export type StopReason = NodeJS.Signals | 'npm is gone';
 
 /**
- * Listens for SIGINT, SIGTERM and SIGHUP (the terminal is gone) from now on, and resolves to the first of them. A later one
- * calls `beforeExit` and ends the process at once with status 1; a repeat within half a second counts as the first.
- * A killed npm passes no signal on: a process that npm has started stops when it has another parent.
+ * Resolves to the first SIGINT, SIGTERM or SIGHUP (the terminal is gone) from now on. A later one calls `beforeExit` and
+ * exits at once with status 1; a repeat within half a second does not count.
  */
 export function stopSignal(beforeExit = () => {}): Promise<StopReason> {
   return new Promise((resolve) => {
@@ -23,6 +22,7 @@ export function stopSignal(beforeExit = () => {}): Promise<StopReason> {
       }
     };
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+    // A killed npm passes no signal on: what it has started gets another parent.
     if (process.env['npm_lifecycle_event']) onOtherParent(() => resolve('npm is gone'));
   });
 }

@@ -6,7 +6,7 @@ import { endChildren } from './child-process.ts';
 import { helpText, readStartConfig } from './config.ts';
 import { lineWriter } from './line-writer.ts';
 import { makeFolder } from './mysql/data-folder.ts';
-import { installPrograms, missingPrograms } from './programs.ts';
+import { installPrograms, missingNginx, missingServer } from './programs.ts';
 import { startSystem } from './start-system.ts';
 import { systemParts } from './system-parts.ts';
 
@@ -22,7 +22,8 @@ async function main(args: string[]): Promise<void> {
   const stopped = stopSignal(endChildren).then(() => stop.abort());
   const startedAt = Date.now();
   await checkPorts(config.ports);
-  await installPrograms(missingPrograms(config), say);
+  const servers = config.databaseUrl ? [] : missingServer(config.MYSQL_PROGRAM);
+  await installPrograms([...servers, ...missingNginx()], say);
   await makeFolder(resolve(config.DATA_DIRECTORY));
   const system = await startSystem(systemParts(config), say, stop.signal);
   if (!stop.signal.aborted) {

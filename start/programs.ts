@@ -34,10 +34,14 @@ const DEBIAN_PACKAGES = {
   wrk: ['wrk'],
 };
 
-/** Of the programs of `npm start` those that this machine has not. */
-export function missingPrograms(config: { databaseUrl?: string | undefined; MYSQL_PROGRAM: string }) {
-  const needsServer = !config.databaseUrl && !config.MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd');
-  return [...(needsServer ? ['mariadbd' as const] : []), ...(findProgram('nginx') ? [] : ['nginx' as const])];
+/** What to install to have a server, unless a program is given or there is one. */
+export function missingServer(given: string): 'mariadbd'[] {
+  return given || findProgram('mysqld', 'mariadbd') ? [] : ['mariadbd'];
+}
+
+/** What to install to have nginx. */
+export function missingNginx(): 'nginx'[] {
+  return findProgram('nginx') ? [] : ['nginx'];
 }
 
 /**

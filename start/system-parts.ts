@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
-import { connectDatabase } from '../database/connect.ts';
-import { loadSchema } from '../database/load-schema.ts';
 import type { StartConfig } from './config.ts';
 import { lineWriter } from './line-writer.ts';
+import { loadSchemaAt } from './mysql/load-schema-at.ts';
 import { type Account, localServerUrl, startLocalServer } from './mysql/local-server.ts';
 import { layOutNginx } from './nginx.ts';
 import { nodeArgs } from './node-args.ts';
@@ -12,9 +11,8 @@ import { findProgram } from './programs.ts';
 type Environment = Record<string, string | undefined>;
 
 /**
- * What `npm start` starts: one stage after the other, and the parts of a stage together. They stop in reverse: the front
- * first, while consumers still fill what callers wait for, and MySQL last. nginx waits for its requests, which the
- * producers must answer, so these stop together.
+ * What `npm start` starts, a stage after the other; it stops them in reverse. The front stops first, while consumers still
+ * fill what callers wait for. nginx ends when the producers have answered its requests, so they are one stage.
  */
 export function systemParts(config: StartConfig): Part[][] {
   const wordServiceUrl = `http://127.0.0.1:${config.WORD_SERVICE_PORT}`;
@@ -73,15 +71,6 @@ function mysqlPart({ DATA_DIRECTORY, MYSQL_PORT: port, MYSQL_PROGRAM }: StartCon
     return server;
   };
   return { name: 'mysql', start };
-}
-
-async function loadSchemaAt(url: string): Promise<void> {
-  const db = connectDatabase({ url, poolSize: 1 });
-  try {
-    await loadSchema(db);
-  } finally {
-    await db.destroy();
-  }
 }
 
 function nodePart(config: StartConfig, folder: string, name: string, env: Environment, readyUrl?: string): Part {

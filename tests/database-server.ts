@@ -5,7 +5,7 @@ import type { TestProject } from 'vitest/node';
 import { readEnvironment, readSettings } from '../process/settings.ts';
 import { localServerSettings } from '../start/mysql/config.ts';
 import { startLocalServer } from '../start/mysql/local-server.ts';
-import { findProgram, installPrograms } from '../start/programs.ts';
+import { findProgram, installPrograms, missingNginx, missingServer } from '../start/programs.ts';
 import { freePort } from './free-port.ts';
 
 declare module 'vitest' {
@@ -18,13 +18,8 @@ declare module 'vitest' {
 /** Brings what the tests need and the machine lacks, and one private server; each test file has its own database on it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { MYSQL_PROGRAM } = readSettings(localServerSettings, readEnvironment());
-  const needsServer = !MYSQL_PROGRAM && !findProgram('mysqld', 'mariadbd');
   await installPrograms(
-    [
-      ...(needsServer ? ['mariadbd' as const] : []),
-      ...(findProgram('nginx') ? [] : ['nginx' as const]),
-      ...(findProgram('chromium') ? [] : ['chromium' as const]),
-    ],
+    [...missingServer(MYSQL_PROGRAM), ...missingNginx(), ...(findProgram('chromium') ? [] : ['chromium' as const])],
     console.log,
   );
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-'));
