@@ -131,6 +131,20 @@ describe('revive', () => {
     });
   });
 
+  test('says that an event is locked, and revives the others', async () => {
+    await createEvents(db, some(2));
+    await killAll(db);
+    const stranger = database.connect({ poolSize: 1 });
+    await sql`SET autocommit = 0`.execute(stranger);
+    await sql`SELECT id FROM Events FORCE INDEX (PRIMARY) WHERE id = 1 FOR UPDATE`.execute(stranger);
+    expect(await events('revive', '1', '2')).toEqual({
+      code: 1,
+      out: '1 event revived\n',
+      err: 'events: event 1 is locked by another connection; try again\n',
+    });
+    await sql`ROLLBACK`.execute(stranger);
+  });
+
   test('--all revives every dead event, however many', async () => {
     await createEvents(db, some(2_500));
     await killAll(db);

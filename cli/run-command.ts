@@ -49,7 +49,9 @@ async function revive(deps: CommandDeps, ids: readonly number[]): Promise<boolea
   for (const id of new Set(ids)) {
     if (revived.has(id)) continue;
     const event = await showEvent(deps.db, id);
-    deps.complain(event ? `event ${id} is not dead but ${event.status}` : `there is no event ${id}`);
+    if (!event) deps.complain(`there is no event ${id}`);
+    else if (event.status === 'dead') deps.complain(`event ${id} is locked by another connection; try again`);
+    else deps.complain(`event ${id} is not dead but ${event.status}`);
   }
   return ids.every((id) => revived.has(id));
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { DatabaseError } from '../../database/database-error.ts';
 import { createEvents } from '../../database/events/create.ts';
@@ -80,6 +81,21 @@ describe('POST /operator/dead/…', () => {
     const again = await ask('POST /operator/dead/2/revive');
     expect(again.status).toBe(409);
     expect(await problemOf(again)).toMatchObject({ detail: 'Only a dead event can be revived; event 2 is pending.' });
+  });
+
+  test('an event that another connection has locked is not waited for', async () => {
+    await createEvents(db, some(1));
+    await killAll(db);
+    const stranger = database.connect({ poolSize: 1 });
+    await sql`SET autocommit = 0`.execute(stranger);
+    await sql`SELECT id FROM Events WHERE id = 1 FOR UPDATE`.execute(stranger);
+    const response = await ask('POST /operator/dead/1/revive');
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    const detail = 'Event 1 is locked by another connection. Nothing was changed.';
+    expect(await problemOf(response)).toMatchObject({ detail });
+    await sql`ROLLBACK`.execute(stranger);
+    expect((await ask('POST /operator/dead/1/revive')).status).toBe(200);
   });
 
   test('revive revives all', async () => {

@@ -51,6 +51,7 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorRou
     if ((await reviveEvents([id])).has(id)) return answerJson(c, 200, { revived: 1 });
     const event = await showEvent(id);
     if (!event) throw noEvent(id);
+    if (event.status === 'dead') throw unavailable(`Event ${id} is locked by another connection. Nothing was changed.`);
     throw new Problem({ status: 409, detail: `Only a dead event can be revived; event ${id} is ${event.status}.` });
   });
 
