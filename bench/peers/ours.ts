@@ -24,7 +24,7 @@ export const ours: Peer = {
   },
   bulk: { jobs: MOST_AT_ONCE, callers: 2 },
   drainJobs: 250_000,
-  recovery: { worst: '32 s', setting: 'LEASE_MS (30 s)', source: 'README.md, guarantee 3, and its test' },
+  recovery: { worst: '32 s', setting: 'LEASE_MS (30 s)', source: 'docs/guarantees.md, promise 3, and its test' },
 
   async prepare(url) {
     const db = connectDatabase({ url, poolSize: 1 });

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { hasEnded, spawnTied, stopProcess } from '../../start/child-process.ts';
+import { hasEnded, spawnChild, stopProcess } from '../../start/child-process.ts';
 import { findProgram } from '../../start/programs.ts';
 import { freePort } from '../../tests/free-port.ts';
 import { MissingProgramError, type Server } from './server.ts';
@@ -36,7 +36,7 @@ export async function startPostgresql(directory: string): Promise<Server> {
   const log = await open(join(directory, 'server.log'), 'w');
   const args = ['-D', data, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   // SIGINT is its fast shutdown; at SIGTERM it would wait for its clients.
-  const server = spawnTied(...as(user, programs.postgres, args, 'INT'), {
+  const server = spawnChild(...as(user, programs.postgres, args, 'INT'), {
     stdio: ['ignore', log.fd, log.fd],
     cwd: directory,
   });

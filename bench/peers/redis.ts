@@ -2,7 +2,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { hasEnded, spawnTied, stopProcess } from '../../start/child-process.ts';
+import { hasEnded, spawnChild, stopProcess } from '../../start/child-process.ts';
 import { findProgram } from '../../start/programs.ts';
 import { freePort } from '../../tests/free-port.ts';
 import { MissingProgramError, type Server } from './server.ts';
@@ -19,7 +19,7 @@ export async function startRedis(directory: string): Promise<Server> {
   const settings = Object.entries({ ...SETTINGS, port, bind: '127.0.0.1', dir: directory });
   const log = await open(join(directory, 'server.log'), 'w');
   const args = settings.flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const server = spawnTied(program, args, { stdio: ['ignore', log.fd, log.fd] });
+  const server = spawnChild(program, args, { stdio: ['ignore', log.fd, log.fd] });
   await log.close();
   const url = `redis://127.0.0.1:${port}`;
   for (const giveUpAt = Date.now() + 30_000; ; await sleep(50)) {
