@@ -115,19 +115,17 @@ CREATE PROCEDURE create_events(IN new_events JSON)
 BEGIN
   DECLARE last_id BIGINT UNSIGNED;
   DECLARE how_many INT UNSIGNED DEFAULT JSON_LENGTH(new_events);
-  DECLARE waited BIGINT;
-  DECLARE asked_at DATETIME(6) DEFAULT SYSDATE(6);
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
   UPDATE DBStatus SET id = LAST_INSERT_ID(id + how_many);
-  SET last_id = LAST_INSERT_ID(), waited = TIMESTAMPDIFF(MICROSECOND, asked_at, SYSDATE(6));
+  SET last_id = LAST_INSERT_ID();
   IF NOT EXISTS (SELECT 1 FROM DBStatus) THEN -- last_id would be what this connection created before
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The row of DBStatus is missing; load database/init.sql again.';
   END IF;
   INSERT INTO Events (id)
     SELECT last_id - how_many + created.position
     FROM JSON_TABLE(new_events, '$[*]' COLUMNS (position FOR ORDINALITY)) AS created;
-  SELECT last_id - how_many + 1 AS first_id, waited;
+  SELECT last_id - how_many + 1 AS first_id;
   COMMIT;
 END //
 

@@ -3,6 +3,7 @@ import { array, assert, asyncProperty, constantFrom, integer, record } from 'fas
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { DatabaseError } from '../database/database-error.ts';
+import { createEvents } from '../database/events/create.ts';
 import { countEvents } from '../database/events/read.ts';
 import { createTestDatabase, useTestDatabase } from '../tests/test-database.ts';
 import { createBatcher, QueueFullError } from './create-batcher.ts';
@@ -89,6 +90,56 @@ describe('group commit', () => {
     expect(await first).toBe(1);
     expect(await Promise.all(later)).toEqual(range(2, 50));
     expect((await transactions()) - before).toBe(2);
+  });
+
+  test('what arrives while others have their turn at DBStatus gathers too', async () => {
+    const create = startBatcher();
+    expect(await create([{}])).toBe(1);
+    await createEvents(db, [{}]); // another producer's
+    const before = await transactions();
+    const release = await holdCreates();
+    const first = create([{}]);
+    await untilHeld();
+    const second = create([{}]);
+    await sql`DO SLEEP(0.02)`.execute(db); // so long the first waits at least
+    const released = release();
+    expect(await first).toBe(3);
+    const third = create([{}]);
+    expect(await Promise.all([second, third])).toEqual([4, 5]);
+    await released;
+    expect((await transactions()) - before).toBe(2);
+  });
+
+  test('creates with keys that a producer waited for are its own: nothing gathers for others', async () => {
+    const create = startBatcher();
+    expect(await create([{}])).toBe(1);
+    await createEvents(db, [{}]); // another producer's
+    const before = await transactions();
+    const release = await holdCreates();
+    const together = [create([{}]), create([{}], 'a key')];
+    await untilHeld();
+    const second = create([{}]);
+    await sql`DO SLEEP(0.02)`.execute(db);
+    await release();
+    await Promise.all(together);
+    await nextTurn(); // by now the second is sent
+    await Promise.all([second, create([{}])]);
+    expect((await transactions()) - before).toBe(4);
+  });
+
+  test('alone it waits for nobody, however long a transaction took', async () => {
+    const create = startBatcher();
+    expect(await create([{}])).toBe(1);
+    const before = await transactions();
+    const release = await holdCreates();
+    const first = create([{}]);
+    await untilHeld();
+    const second = create([{}]);
+    await sql`DO SLEEP(0.02)`.execute(db);
+    await release();
+    expect(await first).toBe(2);
+    expect(await Promise.all([second, create([{}])])).toEqual([3, 4]);
+    expect((await transactions()) - before).toBe(3);
   });
 
   test('a create that finds nothing under way waits for nobody', async () => {

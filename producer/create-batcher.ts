@@ -1,13 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/connect.ts';
 import { createEvents, createEventsOnce, type NewEvent } from '../database/events/create.ts';
 
 export interface CreateBatcherOptions {
   db: Database;
-  /** Most requests that share one transaction. */
+  /** How many requests share one transaction at most. */
   maxRequests: number;
-  /** The limit of events that wait for their transaction. @default 50,000 */
+  /** How many events wait for their transaction at most. @default 50_000 */
   maxQueued?: number;
-  /** A create that has waited longer for its transaction is refused rather than sent. Default 5,000. */
+  /** A create that has waited longer is refused rather than sent. @default 5_000 */
   maxWaitMs?: number;
 }
 
@@ -31,81 +32,109 @@ interface Request {
 
 // One transaction carries at most this many events, so that it stays short; a single request may fill it alone.
 const MAX_EVENTS = 10_000;
+const LONGEST_PAUSE_MS = 5;
 
 /**
- * Group commit: creates that arrive while one transaction is under way gather for the next. A create that finds nothing
- * under way is sent at once. The returned function resolves to the id of the first of its events once they are committed,
- * and its ids follow each other; with a key that was used before, to that of the events created then. It rejects as createEvents does, for every request of the failed transaction.
+ * Group commit: creates that arrive while a transaction runs gather for the next one. The returned function resolves to the
+ * id of the first of its events, once they are committed; the others follow it without a gap. For a key that was used
+ * before, these are the events created then. It rejects as createEvents does.
  */
 export function createBatcher({ db, maxRequests, maxQueued = 50_000, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
   let queuedEvents = 0;
-  let running = false;
+  let nextId: number | undefined;
+  let isRunning = false;
   let overdue: NodeJS.Timeout | undefined;
+
+  function dequeue(requests: number): Request[] {
+    const taken = queue.splice(0, requests);
+    queuedEvents -= countEvents(taken);
+    return taken;
+  }
 
   async function run(): Promise<void> {
     while (queue.length > 0) {
-      const batch = takeBatch(queue, maxRequests);
-      for (const { events } of batch) queuedEvents -= events.length;
-      await createBatch(db, batch);
+      const batch = dequeue(batchLength(queue, maxRequests));
+      const sentAt = performance.now();
+      const firstId = await createBatch(db, batch);
       refuseOverdue();
+      const othersCreate = firstId !== undefined && firstId !== (nextId ?? firstId);
+      nextId = firstId && firstId + countEvents(batch);
+      if (othersCreate) await letOthersCreate(performance.now() - sentAt);
     }
-    running = false;
+    isRunning = false;
   }
 
-  /** By a clock of its own: a batch that hangs may take all its patience, and those behind it are told in time. */
+  /**
+   * The producers take turns at one row, so a transaction sent at once would only wait there, without the callers that come
+   * meanwhile. The first third of that time is waited here.
+   */
+  async function letOthersCreate(roundTripMs: number): Promise<void> {
+    const isNextFull = queue.length >= maxRequests || queuedEvents >= MAX_EVENTS;
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.round(roundTripMs / 3));
+    if (queue.length > 0 && !isNextFull && pauseMs > 0) await sleep(pauseMs);
+  }
+
+  /** Also by a timer: the transaction before may hang for longer than those behind it may wait. */
   function refuseOverdue(): void {
     clearTimeout(overdue);
     const oldest = performance.now() - maxWaitMs;
-    while (queue.length > 0 && queue[0]!.queuedAt <= oldest) {
-      const { events, reject } = queue.shift()!;
-      queuedEvents -= events.length;
-      reject(new QueueFullError(`not inserted within ${maxWaitMs} ms`));
-    }
+    const inTime = queue.findIndex(({ queuedAt }) => queuedAt > oldest);
+    const refused = dequeue(inTime < 0 ? queue.length : inTime);
+    rejectAll(refused, new QueueFullError(`not inserted within ${maxWaitMs} ms`));
     overdue = queue.length > 0 ? setTimeout(refuseOverdue, queue[0]!.queuedAt - oldest) : undefined;
   }
 
-  return (events: readonly NewEvent[], key?: string): Promise<number> => {
+  return async (events: readonly NewEvent[], key?: string): Promise<number> => {
     if (queuedEvents + events.length > maxQueued) {
-      return Promise.reject(new QueueFullError(`${queuedEvents} events are waiting to be inserted`));
+      throw new QueueFullError(`${queuedEvents} events are waiting to be inserted`);
     }
-    return new Promise((resolve, reject) => {
-      queue.push({ events, key, queuedAt: performance.now(), resolve, reject });
-      queuedEvents += events.length;
-      overdue ??= setTimeout(refuseOverdue, maxWaitMs);
-      if (running) return;
-      running = true;
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    queue.push({ events, key, queuedAt: performance.now(), resolve, reject });
+    queuedEvents += events.length;
+    overdue ??= setTimeout(refuseOverdue, maxWaitMs);
+    if (!isRunning) {
+      isRunning = true;
       // After the requests that this turn of the event loop still brings.
       setImmediate(() => void run());
-    });
+    }
+    return promise;
   };
 }
 
-function takeBatch(queue: Request[], maxRequests: number): Request[] {
-  let requests = 1;
-  let events = queue[0]!.events.length;
-  while (requests < Math.min(queue.length, maxRequests)) {
-    events += queue[requests]!.events.length;
-    if (events > MAX_EVENTS) break;
-    requests++;
-  }
-  return queue.splice(0, requests);
+function countEvents(requests: readonly Request[]): number {
+  return requests.reduce((sum, { events }) => sum + events.length, 0);
 }
 
-async function createBatch(db: Database, batch: Request[]): Promise<void> {
+/** How many requests, from the first on, go into the next transaction. */
+function batchLength(queue: readonly Request[], maxRequests: number): number {
+  let events = queue[0]!.events.length;
+  let length = 1;
+  while (length < Math.min(queue.length, maxRequests)) {
+    events += queue[length]!.events.length;
+    if (events > MAX_EVENTS) break;
+    length++;
+  }
+  return length;
+}
+
+/** Resolves to the first id, if it is known that the batch has all ids from there on. */
+async function createBatch(db: Database, batch: Request[]): Promise<number | undefined> {
   const plain = batch.filter(({ key }) => key === undefined);
   const keyed = batch.filter(({ key }) => key !== undefined);
-  await Promise.all([
-    plain.length > 0 && createPlain(db, plain).catch((error: unknown) => rejectAll(plain, error)),
-    keyed.length > 0 && createKeyed(db, keyed).catch((error: unknown) => rejectAll(keyed, error)),
+  const [firstId] = await Promise.all([
+    plain.length > 0 ? createPlain(db, plain).catch((error: unknown) => rejectAll(plain, error)) : undefined,
+    keyed.length > 0 ? createKeyed(db, keyed).catch((error: unknown) => rejectAll(keyed, error)) : undefined,
   ]);
+  return keyed.length === 0 ? firstId : undefined;
 }
 
-async function createPlain(db: Database, requests: Request[]): Promise<void> {
+async function createPlain(db: Database, requests: Request[]): Promise<number> {
   const newEvents = requests.flatMap(({ events }) => events);
   const firstId = await createEvents(db, newEvents);
   // In the next turn of the event loop: by then the next statement is on its way, and the database works while we answer.
   setImmediate(answerAll, requests, firstId);
+  return firstId;
 }
 
 function answerAll(requests: Request[], firstId: number): void {
@@ -131,6 +160,6 @@ async function createKeyed(db: Database, requests: Request[]): Promise<void> {
   }
 }
 
-function rejectAll(requests: Request[], error: unknown): void {
+function rejectAll(requests: Request[], error: unknown): undefined {
   for (const { reject } of requests) reject(error);
 }
