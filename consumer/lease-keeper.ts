@@ -16,8 +16,8 @@ type LeaseDeps = Pick<ConsumerDeps, 'db' | 'report' | 'leaseMs'>;
 const LOCKED_PAUSE_MS = 1_000;
 
 /**
- * Renews the claims until `done` is aborted or all are lost, so that work on them may take longer than a lease, while a
- * consumer that is dead or frozen still loses them when one is over. Resolves when no renewal is under way any more.
+ * Renews the claims until `done` is aborted or all are lost: work may take longer than a lease, and a consumer that is
+ * dead or frozen still loses its claims. Resolves when no renewal runs any more.
  */
 export async function keepLease(deps: LeaseDeps, { claimedBy, claims }: Batch, done: AbortSignal): Promise<void> {
   const { db, report, leaseMs } = deps;

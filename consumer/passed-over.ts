@@ -6,8 +6,8 @@ const DUE_FOR_MS = 15_000;
 const LIMIT = 100;
 
 /**
- * An event that another connection keeps locked is passed over by every claim. When nothing is left to claim, this looks
- * for such events, once a minute, and names those that it has seen before: the others somebody may be claiming just now.
+ * Every claim passes over an event that another connection keeps locked. Once a minute, when there is nothing to claim, this
+ * names those that it sees for the second time: the others may be part of a claim.
  */
 export function createPassedOverLook({ db, report }: Pick<ConsumerDeps, 'db' | 'report'>, everyMs = 60_000) {
   let seen = new Set<number>();
@@ -18,10 +18,7 @@ export function createPassedOverLook({ db, report }: Pick<ConsumerDeps, 'db' | '
     const overdue = await findOverdueEvents(db, { dueForMs: DUE_FOR_MS, limit: LIMIT });
     const locked = overdue.filter(({ id }) => seen.has(id));
     seen = new Set(overdue.map(({ id }) => id));
-    if (locked.length > 0)
-      report.locked(
-        locked.map(({ id }) => id),
-        locked[0]!.waitedMs,
-      );
+    const ids = locked.map(({ id }) => id);
+    if (locked.length > 0) report.locked(ids, locked[0]!.waitedMs);
   };
 }

@@ -28,11 +28,8 @@ export interface DatabaseOptions extends RetryOptions {
 const GOODBYE_MS = 1_000;
 
 /**
- * A Kysely on a pool that keeps time limits, drops connections that can no longer serve, and retries what was
- * certainly not applied. Every error it throws is a DatabaseError. It connects on first use.
- *
- * Each statement takes a connection of its own: transactions live in the routines of init.sql, one round trip each,
- * so that a client frozen halfway holds no lock. `db.transaction()` is therefore refused.
+ * A Kysely that keeps time limits and retries what was certainly not applied. It connects on first use, and throws
+ * nothing but DatabaseError. `db.transaction()` is refused: transactions live in the routines of init.sql, one round trip each.
  */
 export function connectDatabase(options: DatabaseOptions): Database {
   const { url, poolSize = 10, queueLimit = 1_000, queueWaitMs = 800 } = options;

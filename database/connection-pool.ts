@@ -16,9 +16,8 @@ export interface ConnectionPoolOptions<Connection> {
 
 export interface ConnectionPool<Connection> {
   /**
-   * Resolves to a connection that is the caller's alone until it is given back or dropped: an idle one, one that is given
-   * back or one that is made, whichever is there first. Rejects with what went wrong in making one; with PoolBusyError
-   * while all are in use; and at its deadline (by performance.now()) in any case.
+   * Resolves to a connection that is the caller's alone until it is given back or dropped. Rejects with the error of making
+   * one, with PoolBusyError while all are in use, and at the deadline, by performance.now().
    */
   take: (deadline: number) => Promise<Connection>;
   giveBack: (connection: Connection) => void;
@@ -29,9 +28,8 @@ export interface ConnectionPool<Connection> {
 }
 
 /**
- * mysql2's own pool has no time limits, keeps a connection that it makes for the caller whom it is made for, and cannot
- * say whether one that comes back has ended. Over a slow network, where making one takes several round trips, a statement
- * would wait for its own while others come back.
+ * mysql2's own pool has no time limits, does not notice that a connection has ended, and lets a caller wait for the
+ * connection that is made for it while others come back.
  */
 export function createConnectionPool<Connection>(
   options: ConnectionPoolOptions<Connection>,

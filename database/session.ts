@@ -1,8 +1,6 @@
 /**
- * The statement that makes a new connection mean what our statements mean, whatever the server's configuration says: one
- * round trip, on MySQL 8.4+ and MariaDB 10.6+. docs/design.md says why each variable is here and why others are not.
- *
- * Every wait on the server ends before ours: what we gave up must not be carried out later.
+ * Makes our statements mean the same whatever the server's configuration says, in one round trip; docs/design.md says why
+ * each variable is here. Every wait on the server ends before ours, so that nothing is carried out later.
  */
 export function sessionStatement(statementTimeoutMs: number): string {
   // Half of ours, since one statement may wait for a table and then for a row; a second is the least that servers know.

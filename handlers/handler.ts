@@ -14,9 +14,8 @@ export interface BatchHandler {
 }
 
 /**
- * Resolves to the outcomes of the first events, in their order. Fewer outcomes than events: the others are given back
- * untouched. Rejects when no event is to blame; then nothing is claimed until a call without events resolves.
- * It may be called more than once for one event, and must end soon after `signal` is aborted.
+ * Resolves to the outcomes of the first events, in their order; the others are given back. Rejects when no event is to
+ * blame: nothing is claimed until a call without events resolves. May see an event twice; ends soon after `signal`.
  */
 export type HandleBatch = (events: readonly HandlerEvent[], signal: AbortSignal) => Promise<Outcome[]>;
 

@@ -13,9 +13,8 @@ const UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"';
 const withoutDeathSignal = new Set<ChildProcess>();
 
 /**
- * Starts a program that does not outlive us. It has a process group of its own, so that Ctrl-C in a terminal reaches
- * only us and we stop our children in order; and on Linux the kernel sends it SIGTERM if we are killed. Elsewhere that
- * takes `endChildren`.
+ * Starts a program that does not outlive us: on Linux the kernel sends it SIGTERM if we are killed, elsewhere that takes
+ * `endChildren`. In a process group of its own it gets no Ctrl-C, so that we stop our children in order.
  */
 export function spawnChild(command: string, args: string[], options: ChildProcessOptions = {}): ChildProcess {
   const setpriv = findProgram('setpriv');

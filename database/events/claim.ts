@@ -27,8 +27,8 @@ export interface ClaimResult {
 const EVER = new Date(1_000);
 
 /**
- * pending -> processing, for up to `limit` events that are open and due, oldest first. Each is held until `leaseMs`
- * from now, by the database's clock. An empty list does not mean an empty table: others may hold what is left.
+ * pending -> processing, for up to `limit` events that are open and due, oldest first. Each is held for `leaseMs`, by
+ * the database's clock. No claims do not mean an empty table: others may hold what is left.
  */
 export async function claimEvents(
   db: Database,

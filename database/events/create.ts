@@ -36,9 +36,8 @@ export interface CreatedOnce {
 }
 
 /**
- * (nothing) -> pending, for each key that was not used before. Resolves to what each key stands for, now or from an
- * earlier call, also one of another process; all of it is committed. Each key may be given once. An unknown outcome is
- * resolved by asking again; only if that fails as well does it reject with the fault `unknown`.
+ * (nothing) -> pending, for each key that was not used before. Resolves to what each key stands for, now or from an earlier
+ * call; all of it is committed. Each key may be given once. After an unknown outcome it asks again.
  */
 export async function createEventsOnce(
   db: Database,

@@ -23,8 +23,8 @@ export async function writeFenced(
   { claimedBy, claims }: Fenced,
   { set, where = sql`TRUE` }: { set: RawBuilder<unknown>; where?: RawBuilder<unknown> },
 ): Promise<Written> {
-  // FORCE INDEX: on a small table the optimizer would rather read it all, and wait for rows that others hold. LIMIT: without
-  // it MySQL merges the inner query into the outer one, which waits. MariaDB has no OF and needs none.
+  // FORCE INDEX: a small table would be read whole, with a wait for rows that others hold. LIMIT: without it MySQL merges the
+  // inner query into the outer one, which waits. MariaDB knows no OF.
   const { numAffectedRows } = await sql`
     UPDATE (
       SELECT Events.id, given.text FROM ${given(claims)}

@@ -5,9 +5,8 @@ import { type Written, writeFenced } from './fence.ts';
 import { repeatIfUnknown } from './repeat-if-unknown.ts';
 
 /**
- * What every arrow out of `processing` may leave unwritten: rows that another connection has locked. They are passed over,
- * so that nobody else waits, and the caller may try them again until their lease is over. All other claims that are missing
- * in a result are lost, and their events unchanged.
+ * Rows that another connection has locked are passed over, so that no other waits. The caller may try them again until
+ * their lease is over. All other claims that a result lacks are lost, and their events unchanged.
  */
 export interface Settled {
   /** Ids whose claims still hold. */

@@ -16,8 +16,8 @@ const ACCEPT_MS = 3_000;
 const ANSWER_MS = 500;
 
 /**
- * Takes no new connections and resolves when the last one is gone. The answers from now on must say `Connection: close`.
- * nginx may not repeat a POST that it has sent, so none that is on its way is lost: docs/design.md says how.
+ * Takes no new connections and resolves when the last one is gone. Answers must say `Connection: close` from now on. No
+ * POST that is on its way is lost: docs/design.md says how.
  */
 export async function closeServer(server: Server, { graceMs, letGo = () => {} }: CloseOptions): Promise<void> {
   const startedAt = performance.now();
