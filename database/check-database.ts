@@ -9,18 +9,21 @@ import { countEvents, findSettledEvents } from './events/read.ts';
 import { fillEvents } from './events/settle.ts';
 import { whatToDo } from './what-to-do.ts';
 
-/** Does with no events what a process does with many, so that whatever would keep it from that is an error here. */
+/**
+ * Does with no events what a process does with many, so that whatever would keep it from that is an error here. What
+ * reads a table comes first: where the tables are missing, so are the routines.
+ */
 const CHECKS = {
   producer: async (db: Database) => {
+    await findSettledEvents(db, []);
     await checkCreates(db);
     await countEvents(db);
-    await findSettledEvents(db, []);
     await forgetKeys(db, { olderThanMs: 0, limit: 0 });
     await reviveEvents(db, []);
   },
   consumer: async (db: Database) => {
-    await claimEvents(db, { claimedBy: '', limit: 0, leaseMs: 0 });
     await fillEvents(db, { claimedBy: '', fills: [] });
+    await claimEvents(db, { claimedBy: '', limit: 0, leaseMs: 0 });
   },
 };
 

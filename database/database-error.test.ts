@@ -78,6 +78,7 @@ describe('what may be concluded from an error while a write was under way', () =
     [1644, '45000'],
     [1449, 'HY000'],
     [1665, 'HY000'],
+    [3854, 'HY000'],
     [1153, '08S01'],
   ])('%i %s: repeating it changes nothing', (errno, sqlState) => {
     expect(classifyFault(serverError(errno, sqlState), true)).toBe('permanent');

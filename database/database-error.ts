@@ -71,6 +71,7 @@ const BY_NUMBER = new Map<number, DatabaseFault>([
   [1251, 'permanent'], // a kind of login that the driver does not know
   [1364, 'permanent'], // somebody added a column without a default
   [1366, 'permanent'], // text that does not fit its column's character set
+  [3854, 'permanent'], // the same, of an argument, on MySQL
   [1436, 'permanent'], // thread_stack is too small for a routine in a trigger
   [3819, 'permanent'], // a CHECK of init.sql, on MySQL; MariaDB's 4025 is of class 23
 ]);

