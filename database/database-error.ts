@@ -89,9 +89,8 @@ const BY_CLASS = new Map<string, DatabaseFault>([
 ]);
 
 /**
- * The one table of error classes. What stands in neither list passes by itself: most of what a server, a router or a proxy
- * says with HY000 or 08S01 does, and so does what the network says. It may follow a successful COMMIT: a MySQL 9.7 that
- * was shut down answered a create with 1053, and its rows were in the table.
+ * The one table of error classes. What stands in neither list passes by itself, as most of HY000 and 08S01 does. It may
+ * follow a successful COMMIT (seen with 1053 on MySQL 9.7): docs/design.md.
  */
 export function classifyFault(cause: unknown, mayHaveWritten: boolean, hasWorked = false): DatabaseFault {
   if (cause instanceof PoolBusyError) return 'overloaded';

@@ -47,7 +47,8 @@ test('a create that finds the table full leaves nothing behind, and its key work
   await sql`UPDATE DBStatus SET id = id`.execute(other);
 
   await sql`DROP TABLE filler`.execute(db);
-  const once = (await createEventsOnce(db, request)).get('order-17');
+  // MariaDB frees the pages a little later, when it purges.
+  const once = (await createEventsOnce(connect({ retryMs: 20_000 }), request)).get('order-17');
   expect(once).toEqual({ firstId: 11, howMany: 5_000 });
   expect((await createEventsOnce(db, request)).get('order-17')).toEqual(once);
   expect(await rowsOf(db)).toBe(5_010);

@@ -85,7 +85,7 @@ const bugs: PlantedBug[] = [
       editRoutine(
         db,
         'create_events',
-        /START TRANSACTION;\s+UPDATE DBStatus SET id = LAST_INSERT_ID\(id \+ how_many\);\s+SET last_id = LAST_INSERT_ID\(\), .*;/,
+        /START TRANSACTION;\s+UPDATE DBStatus SET id = LAST_INSERT_ID\(id \+ how_many\);\s+SET last_id = LAST_INSERT_ID\(\);/,
         'UPDATE DBStatus SET id = LAST_INSERT_ID(id + how_many); SET last_id = LAST_INSERT_ID(); DO SLEEP(0.1); START TRANSACTION;',
       ),
     run: async ({ system, pass }) => {
