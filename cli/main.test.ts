@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { createEvents } from '../database/events/create.ts';
 import { findEvent } from '../database/events/read.ts';
+import { connectForeignClient } from '../tests/foreign-client.ts';
 import { fillAll, killAll } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 
@@ -134,15 +135,15 @@ describe('revive', () => {
   test('says that an event is locked, and revives the others', async () => {
     await createEvents(db, some(2));
     await killAll(db);
-    const stranger = database.connect({ poolSize: 1 });
-    await sql`SET autocommit = 0`.execute(stranger);
-    await sql`SELECT id FROM Events FORCE INDEX (PRIMARY) WHERE id = 1 FOR UPDATE`.execute(stranger);
+    const stranger = await connectForeignClient(database.url);
+    await stranger.beginTransaction();
+    await stranger.query('SELECT id FROM Events FORCE INDEX (PRIMARY) WHERE id = 1 FOR UPDATE');
     expect(await events('revive', '1', '2')).toEqual({
       code: 1,
       out: '1 event revived\n',
       err: 'events: event 1 is locked by another connection; try again\n',
     });
-    await sql`ROLLBACK`.execute(stranger);
+    await stranger.rollback();
   });
 
   test('--all revives every dead event, however many', async () => {

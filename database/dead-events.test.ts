@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { describe, expect, test } from 'vitest';
+import { connectForeignClient } from '../tests/foreign-client.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
-import type { Database } from './connect.ts';
 import { claimEvents } from './events/claim.ts';
 import { createEvents } from './events/create.ts';
 import { reviveEvents } from './events/operate.ts';
@@ -29,27 +30,28 @@ async function killFirst(count: number): Promise<void> {
 }
 
 /** One turn of a consumer of the course system. Resolves to the ids that it filled. */
-async function courseConsumerTurn(one: Database, limit: number): Promise<number[]> {
-  await sql`SET autocommit = 0`.execute(one);
-  const { rows } = await sql<{ id: number }>`
-    SELECT id FROM Events WHERE (valor IS NULL OR valor = '') AND processing = 0
-    ORDER BY id LIMIT ${sql.lit(limit)} FOR UPDATE`.execute(one);
-  for (const { id } of rows) await sql`UPDATE Events SET processing = 1 WHERE id = ${id}`.execute(one);
-  await sql`COMMIT`.execute(one);
+async function courseConsumerTurn(client: Connection, limit: number): Promise<number[]> {
+  await client.query('SET autocommit = 0');
+  const [rows] = await client.query<(RowDataPacket & { id: number })[]>(
+    `SELECT id FROM Events WHERE (valor IS NULL OR valor = '') AND processing = 0 ORDER BY id LIMIT ? FOR UPDATE`,
+    [limit],
+  );
+  for (const { id } of rows) await client.query('UPDATE Events SET processing = 1 WHERE id = ?', [id]);
+  await client.query('COMMIT');
   for (const { id } of rows) {
-    await sql`UPDATE Events SET valor = ${`palavra-${id}`}, processing = 0 WHERE id = ${id}`.execute(one);
-    await sql`COMMIT`.execute(one);
+    await client.query('UPDATE Events SET valor = ?, processing = 0 WHERE id = ?', [`palavra-${id}`, id]);
+    await client.query('COMMIT');
   }
   return rows.map(({ id }) => id);
 }
 
 test('a consumer of the course system passes over a dead event at the head, and works on', async () => {
   await killFirst(5);
-  const one = database.connect({ poolSize: 1 });
-  expect(await courseConsumerTurn(one, 1)).toEqual([2]);
-  expect(await courseConsumerTurn(one, 2)).toEqual([3, 4]);
-  expect(await courseConsumerTurn(one, 2)).toEqual([5]);
-  expect(await courseConsumerTurn(one, 2)).toEqual([]);
+  const client = await connectForeignClient(database.url);
+  expect(await courseConsumerTurn(client, 1)).toEqual([2]);
+  expect(await courseConsumerTurn(client, 2)).toEqual([3, 4]);
+  expect(await courseConsumerTurn(client, 2)).toEqual([5]);
+  expect(await courseConsumerTurn(client, 2)).toEqual([]);
   expect(await findEvent(db, 1)).toEqual({ id: 1, valor: null, status: 'dead' });
 });
 
@@ -57,7 +59,7 @@ test('once it is revived, a consumer of the course system takes it', async () =>
   await killFirst(1);
   await reviveEvents(db, [1]);
   expect(await row(1)).toMatchObject({ processing: 0, attempts: 0, claimed_by: '' });
-  expect(await courseConsumerTurn(database.connect({ poolSize: 1 }), 2)).toEqual([1]);
+  expect(await courseConsumerTurn(await connectForeignClient(database.url), 2)).toEqual([1]);
   expect(await row(1)).toMatchObject({ valor: 'palavra-1', processing: 0 });
 });
 

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { connectForeignClient } from '../tests/foreign-client.ts';
 import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { type Claim, claimEvents } from './events/claim.ts';
@@ -52,13 +53,12 @@ async function claimNew(count: number): Promise<Claim[]> {
 
 /** Somebody's transaction, open until the returned function is called. */
 async function leaveOpen(statement: string): Promise<() => Promise<unknown>> {
-  // The pool has one connection, so that what the statement locks stays locked.
-  const stranger = database.connect({ poolSize: 1 });
-  await sql`SET autocommit = 0`.execute(stranger);
-  await sql.raw(statement).execute(stranger);
-  const rollBack = () => sql`ROLLBACK`.execute(stranger);
-  onTestFinished(async () => void (await rollBack()));
-  return rollBack;
+  const stranger = await connectForeignClient(database.url);
+  // Under REPEATABLE READ it would also lock the rows that it passes.
+  await stranger.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
+  await stranger.beginTransaction();
+  await stranger.query(statement);
+  return () => stranger.rollback();
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

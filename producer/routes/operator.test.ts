@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
-import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { DatabaseError } from '../../database/database-error.ts';
 import { createEvents } from '../../database/events/create.ts';
 import { countEvents, findEvent } from '../../database/events/read.ts';
+import { connectForeignClient } from '../../tests/foreign-client.ts';
 import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../../tests/producer-app.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
 import { deadEventsSchema, eventDetailsSchema, revivedSchema } from '../openapi/operator-routes.ts';
@@ -86,15 +86,15 @@ describe('POST /operator/dead/…', () => {
   test('an event that another connection has locked is not waited for', async () => {
     await createEvents(db, some(1));
     await killAll(db);
-    const stranger = database.connect({ poolSize: 1 });
-    await sql`SET autocommit = 0`.execute(stranger);
-    await sql`SELECT id FROM Events WHERE id = 1 FOR UPDATE`.execute(stranger);
+    const stranger = await connectForeignClient(database.url);
+    await stranger.beginTransaction();
+    await stranger.query('SELECT id FROM Events WHERE id = 1 FOR UPDATE');
     const response = await ask('POST /operator/dead/1/revive');
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
     const detail = 'Event 1 is locked by another connection. Nothing was changed.';
     expect(await problemOf(response)).toMatchObject({ detail });
-    await sql`ROLLBACK`.execute(stranger);
+    await stranger.rollback();
     expect((await ask('POST /operator/dead/1/revive')).status).toBe(200);
   });
 
