@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { sql } from 'kysely';
-import { beforeAll, expect, test } from 'vitest';
-import type { Database } from '../database/connect.ts';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import { beforeEach, expect, test } from 'vitest';
+import { connectForeignClient } from './foreign-client.ts';
 import { codeBlocks } from './markdown.ts';
 import { useTestDatabase } from './test-database.ts';
 
@@ -11,21 +12,24 @@ const [isolate, create, take, fill, giveBack] = codeBlocks(readFileSync('docs/sq
   .filter(({ language }) => language === 'sql')
   .map(({ code }) => code.split(';').filter((statement) => statement.trim() !== ''));
 
-const database = await useTestDatabase();
-const { db } = database;
-// One connection each, which keeps its transaction and its variables.
-const client = database.connect({ poolSize: 1 });
-const other = database.connect({ poolSize: 1 });
+const { db, url } = await useTestDatabase();
+let client: Connection;
+let other: Connection;
 
-beforeAll(() => run(client, isolate!));
+beforeEach(async () => {
+  client = await connectForeignClient(url);
+  other = await connectForeignClient(url);
+  await run(client, isolate!);
+});
 
 /** Resolves to the id that one of the statements answers. */
-async function run(one: Database, statements: string[]): Promise<number | undefined> {
+async function run(one: Connection, statements: string[]): Promise<number | undefined> {
   let id: number | undefined;
   for (const statement of statements) {
-    const { rows } = await sql.raw<{ id: number }>(statement).execute(one);
-    id = rows?.[0]?.id ?? id;
-    if (/^\s*SELECT/.test(statement)) await sql`SET @id = ${id ?? null}`.execute(one);
+    const [rows] = await one.query<RowDataPacket[]>(statement);
+    if (!/^\s*SELECT/.test(statement)) continue;
+    id = rows[0]?.['id'] as number | undefined;
+    await one.query('SET @id = ?', [id ?? null]);
   }
   return id;
 }
@@ -54,7 +58,7 @@ test('the statements for a consumer take the first free event and fill it', asyn
   await createMany(2);
   expect(await run(client, take!)).toBe(1);
   expect(await run(other, take!)).toBe(2);
-  await sql`SET @value = 'estrangeira'`.execute(client);
+  await client.query("SET @value = 'estrangeira'");
   await run(client, fill!);
   expect(await eventOf(1)).toEqual({ valor: 'estrangeira', processing: 0 });
   expect(await eventOf(2)).toEqual({ valor: null, processing: 1 });
@@ -73,28 +77,27 @@ test('a search under REPEATABLE READ locks all smaller ids, and under READ COMMI
   const search = take!.slice(0, 2);
   expect(await run(client, search)).toBe(4);
   expect(await unlocked()).toEqual([1, 2, 3, 5]);
-  await sql`ROLLBACK`.execute(client);
+  await client.query('ROLLBACK');
 
-  await sql`SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ`.execute(other);
+  await other.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
   expect(await run(other, search)).toBe(4);
   expect(await unlocked()).toEqual([5]);
-  await sql`ROLLBACK`.execute(other);
-  await sql`SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED`.execute(other);
+  await other.query('ROLLBACK');
 });
 
 test('an event that an open transaction has locked is hidden from consumers until the transaction ends', async () => {
   await createMany(2);
   await run(client, take!.slice(0, 2));
   expect(await unlocked()).toEqual([2]);
-  await sql`ROLLBACK`.execute(client);
+  await client.query('ROLLBACK');
   expect(await unlocked()).toEqual([1, 2]);
 });
 
 test('a duplicate key locks its row until the client rolls back', async () => {
   await createMany(2);
-  await sql`START TRANSACTION`.execute(client);
-  await expect(sql`INSERT INTO Events (id) VALUES (1)`.execute(client)).rejects.toThrow('ER_DUP_ENTRY');
+  await client.query('START TRANSACTION');
+  await expect(client.query('INSERT INTO Events (id) VALUES (1)')).rejects.toThrow('Duplicate entry');
   expect(await unlocked()).toEqual([2]);
-  await sql`ROLLBACK`.execute(client);
+  await client.query('ROLLBACK');
   expect(await unlocked()).toEqual([1, 2]);
 });
