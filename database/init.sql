@@ -89,9 +89,10 @@ BEGIN
   END IF;
 END //
 
+DROP PROCEDURE IF EXISTS try_lock // -- of an earlier init.sql
+
 -- What a table of an earlier init.sql lacks: a claimed_by of fixed length, and 2 for events that are dead. The ALTER copies
 -- the table, and writes wait for it.
-DROP PROCEDURE IF EXISTS try_lock //
 DROP PROCEDURE IF EXISTS upgrade_events //
 CREATE PROCEDURE upgrade_events()
 BEGIN

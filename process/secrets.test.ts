@@ -85,11 +85,11 @@ test.each<[string, () => Promise<Record<string, string>>, string]>([
   await createEvents(database.db, [{}]);
   const env = { PATH: process.env['PATH'], LOG_LEVEL: 'trace', PORT: '0', ...(await given()) };
   const child = spawn(process.execPath, [`${root}${main}`], { cwd: tmpdir(), env });
+  const closed = once(child, 'close'); // some of them end by themselves
   const lines: string[] = [];
   for (const output of [child.stdout, child.stderr])
     createInterface({ input: output }).on('line', (line) => lines.push(line));
   await vi.waitFor(() => expect(lines.join('\n')).toContain(said), { timeout: 20_000 });
-  const closed = once(child, 'close');
   child.kill();
   await closed;
   expect(lines.join('\n')).not.toMatch(/geheim/);
