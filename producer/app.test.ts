@@ -4,6 +4,7 @@ import { createEvents } from '../database/events/create.ts';
 import { countEvents, findEvent } from '../database/events/read.ts';
 import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
+import { createProducer } from './producer.ts';
 
 const database = await useTestDatabase();
 const { db } = database;
@@ -144,7 +145,7 @@ describe('probes', () => {
   });
 
   test('a producer whose creates would fail is live and not ready', async () => {
-    const { app } = startTestApp(db);
+    const { app } = createProducer({ db }); // only the app: the start of a whole producer would end here
     await sql`DELETE FROM DBStatus`.execute(db);
     expect((await app.request('/livez')).status).toBe(200);
     expect((await app.request('/readyz')).status).toBe(500);
