@@ -68,7 +68,7 @@ function detailLines(event: EventDetails): string[] {
   const moment = (date: Date | null, otherwise: string) => date?.toISOString() ?? otherwise;
   const details = {
     status: event.status,
-    word: event.valor ?? 'none',
+    value: event.valor ?? 'none',
     attempts: String(event.attempts),
     'claimed by': event.claimedBy ?? 'nobody',
     'due at': moment(event.dueAt, 'never'),

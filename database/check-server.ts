@@ -38,7 +38,7 @@ export function reportOn(variables: ServerVariables): ServerReport {
   const { version = '', transaction_isolation, tx_isolation } = variables;
   if (!locksRows(version)) {
     throw new Error(
-      `The server is ${version}, which has no SKIP LOCKED that locks rows: events would be claimed twice. ` +
+      `The server is ${version}, whose SKIP LOCKED is missing or locks no rows: events would be claimed twice. ` +
         'Use MySQL 8.4 or later, or MariaDB 10.6 or later.',
     );
   }
@@ -52,12 +52,12 @@ export function reportOn(variables: ServerVariables): ServerReport {
 }
 
 function warningsOf({ innodb_flush_log_at_trx_commit, log_bin, sync_binlog, wsrep_on }: ServerVariables): string[] {
-  const lost = 'what was acknowledged may be lost when the machine of the server crashes';
+  const lost = 'creates that were answered may be lost when the machine of the server crashes';
   const warnings = [];
   if (innodb_flush_log_at_trx_commit !== '1') warnings.push(`innodb_flush_log_at_trx_commit is not 1: ${lost}`);
   if (log_bin === 'ON' && sync_binlog !== '1') warnings.push(`sync_binlog is not 1: ${lost}`);
   if (wsrep_on === 'ON') {
-    warnings.push('this is a Galera node, whose locks hold on no other: let every process use the same node');
+    warnings.push('this is a Galera node, and row locks hold on no other node: let every process use this one');
   }
   return warnings;
 }

@@ -4,7 +4,7 @@ const NEEDED = 24;
 if (Number.parseInt(process.versions.node, 10) < NEEDED) {
   console.error(
     `This is Node ${process.version}, but at least Node ${NEEDED} is needed. ` +
-      'npm ci installs one for this folder, unless it is told --ignore-scripts or --omit=optional.',
+      'npm ci installs one for this folder, unless run with --ignore-scripts or --omit=optional.',
   );
   process.exit(1);
 }

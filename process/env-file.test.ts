@@ -122,7 +122,7 @@ describe('a process that reads .env', () => {
   test('names what is no setting, unless a process before it has done so', () => {
     const text = `API_TOKEN=geheim\nDATABASE_URL_FILE=/run/url\n${TEXT}`;
     const { stderr } = run(text);
-    expect(stderr).toBe('.env: not known here, so without effect on us: API_TOKEN\n');
+    expect(stderr).toBe('.env: unknown settings, ignored: API_TOKEN\n');
     expect(run(text, { API_TOKEN: 'geheim' }).stderr).toBe('');
   });
 });

@@ -40,7 +40,7 @@ export function wholeNumber({ min = 1, max, default: preset, why, except = NOTHI
 
 export const port = (options: Omit<NumberOptions, 'max'>) => wholeNumber({ max: 65_535, ...options });
 
-const BLOCKED = { numbers: BLOCKED_PORTS, said: ', but for those that browsers block' };
+const BLOCKED = { numbers: BLOCKED_PORTS, said: ', except ports that browsers block' };
 
 /** Of an HTTP server: fetch and browsers refuse to speak to some ports. */
 export const httpPort = (options: Omit<NumberOptions, 'max'>) => port({ ...options, except: BLOCKED });
@@ -51,7 +51,7 @@ export const milliseconds = (options: Omit<NumberOptions, 'max'> & { max?: numbe
 
 /** Different ones, with commas between. */
 export function httpPorts({ default: preset, why }: { default: readonly number[]; why: string }) {
-  const accepts = 'different ports with commas between, but for those that browsers block';
+  const accepts = 'different ports with commas between, except ports that browsers block';
   const schema = z
     .string()
     .regex(/^\d{1,5}(,\d{1,5})*$/, accepts)

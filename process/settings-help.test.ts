@@ -30,6 +30,6 @@ test.each(parts)('%s refuses an option instead of passing over it', (main) => {
   const { status, stdout, stderr } = run(main, '--port', '4000');
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(
-    /^[\w-]+: unknown: --port 4000; the settings are environment variables, and --help lists them\n$/,
+    /^[\w-]+: unknown option --port 4000; the settings are environment variables, which --help lists\n$/,
   );
 });

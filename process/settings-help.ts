@@ -10,7 +10,7 @@ export function asksForHelp(args: string[]): boolean {
   try {
     return parseArgs({ args, options: { help: { type: 'boolean' } } }).values.help ?? false;
   } catch {
-    throw new Error(`unknown: ${args.join(' ')}; the settings are environment variables, and --help lists them`);
+    throw new Error(`unknown option ${args.join(' ')}; the settings are environment variables, which --help lists`);
   }
 }
 

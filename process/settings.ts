@@ -15,7 +15,7 @@ export function readEnvironment(): Given {
   const added = Object.entries(readEnvFile('.env')).filter(([name]) => process.env[name] === undefined);
   for (const [name, value] of added) process.env[name] = value;
   const unknown = added.map(([name]) => name).filter((name) => !SETTING_NAMES.includes(name.replace(/_FILE$/, '')));
-  if (unknown.length > 0) console.error(`.env: not known here, so without effect on us: ${unknown.join(', ')}`);
+  if (unknown.length > 0) console.error(`.env: unknown settings, ignored: ${unknown.join(', ')}`);
   return process.env;
 }
 

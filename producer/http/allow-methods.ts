@@ -9,6 +9,6 @@ export function allow(methods: string): MiddlewareHandler<RequestVariables> {
   return async (c) => {
     const { method } = c.req;
     if (method === 'OPTIONS') return answer(c, 204, null, headers);
-    throw new Problem({ status: 405, detail: `${method} is not possible here, only ${methods}.`, headers });
+    throw new Problem({ status: 405, detail: `${method} is not allowed here; use ${methods}.`, headers });
   };
 }

@@ -85,7 +85,7 @@ function addReads(app: Hono<RequestVariables>, { countEvents, findEvent }: Event
 }
 
 function deadEvent(id: number): Problem {
-  const detail = `Event ${id} failed as often as it may. Only an operator can have it tried again.`;
+  const detail = `All attempts of event ${id} failed. Only an operator can revive it.`;
   return new Problem({ status: 502, detail, members: { id }, headers: { Location: `/${id}` } });
 }
 

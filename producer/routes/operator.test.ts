@@ -132,9 +132,9 @@ test.each([
   ['POST /operator/dead/7/revive', 404, 'There is no event 7.'],
   ['GET /operator/events/01', 400, 'An id is a whole number'],
   ['POST /operator/dead/1e3/revive', 400, 'An id is a whole number'],
-  ['GET /operator/dead/revive', 405, 'GET is not possible here'],
-  ['POST /operator/dead', 405, 'POST is not possible here'],
-  ['DELETE /operator/events/1', 405, 'DELETE is not possible here'],
+  ['GET /operator/dead/revive', 405, 'GET is not allowed here'],
+  ['POST /operator/dead', 405, 'POST is not allowed here'],
+  ['DELETE /operator/events/1', 405, 'DELETE is not allowed here'],
   ['GET /operator/nothing', 404, 'There is nothing at this path.'],
 ])('%s answers %i: %s', async (request, status, detail) => {
   const response = await ask(request);

@@ -134,7 +134,7 @@ describe('a folder that cannot be used is said in a sentence:', () => {
   test('one with nothing in it', async () => {
     const directory = await emptyFolder();
     await mkdir(join(directory, 'data'), { recursive: true });
-    await expect(prepare(directory, ours)).rejects.toThrow(/data holds no data of a server: use another folder/);
+    await expect(prepare(directory, ours)).rejects.toThrow(/data is not the data of a server: use another folder/);
   });
 
   test('a file', async () => {
@@ -162,7 +162,7 @@ describe('a folder that cannot be used is said in a sentence:', () => {
       spawnSync(process.execPath, ['--input-type=module', '--eval', script, given], { encoding: 'utf8' }).stdout;
     expect(run()).toMatch(/files cannot be made \(EACCES\); .*DATA_DIRECTORY\n.*files cannot be made/);
     for (const folder of ['files', 'tmp']) await mkdir(join(directory, folder));
-    expect(run()).toMatch(/data is not for this user to write \(EACCES\): use another folder \(DATA_DIRECTORY\)/);
+    expect(run()).toMatch(/data is not writable for this user \(EACCES\): use another folder \(DATA_DIRECTORY\)/);
   });
 });
 

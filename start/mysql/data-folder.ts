@@ -58,7 +58,7 @@ function refuseOtherServer(data: string, before: Pick<ServerProgram, 'product' |
   if (!isOther && !isOlder(now.version, before.version)) return;
   const [was, is] = [before, now].map(({ product, version }) => `${product} ${version}`.replace(/ 0\.0$/, ''));
   const why = isOther ? 'made by' : 'used by the newer';
-  throw new Error(`${data} was ${why} ${was}, but ${now.path} is ${is}: name that server in MYSQL_PROGRAM, ${WAY_OUT}`);
+  throw new Error(`${data} was ${why} ${was}, but ${now.path} is ${is}: set MYSQL_PROGRAM to that server, ${WAY_OUT}`);
 }
 
 /** By major and minor version: within those a server also goes back. */
@@ -71,7 +71,7 @@ async function checkAccess(data: string): Promise<void> {
   // Both servers keep one there, with the rights of the folder.
   await access(join(data, 'ibdata1'), constants.R_OK | constants.W_OK).catch((cause: NodeJS.ErrnoException) => {
     const isOurs = cause.code === 'ENOENT';
-    const why = isOurs ? 'holds no data of a server' : `is not for this user to write (${cause.code})`;
+    const why = isOurs ? 'is not the data of a server' : `is not writable for this user (${cause.code})`;
     throw new Error(`${data} ${why}: ${WAY_OUT}`, { cause });
   });
 }
