@@ -80,7 +80,7 @@ describe('show', () => {
     expect(out.split('\n')).toEqual([
       'event #1',
       '  status      filled',
-      '  word        rio',
+      '  value       rio',
       '  attempts    1',
       '  claimed by  test/1',
       `  due at      ${row.due_at?.toISOString()}`,

@@ -54,5 +54,5 @@ function toSettlement(claims: readonly Claim[], outcomes: readonly Outcome[]): S
 
 /** Empty means not filled, also with spaces alone; the column takes 255 characters, and JSON only well-formed ones. */
 function isStorable(valor: unknown): boolean {
-  return typeof valor === 'string' && /[^ ]/.test(valor) && [...valor].length <= 255 && valor.isWellFormed();
+  return typeof valor === 'string' && /[^ ]/.test(valor) && Array.from(valor).length <= 255 && valor.isWellFormed();
 }

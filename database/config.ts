@@ -18,7 +18,7 @@ export const databaseSettings = {
     why: 'The limit of connections of one process; all work is in batches, so few do',
   }),
   DATABASE_TIMEOUT_MS: milliseconds({
-    min: 100,
+    min: 2_000, // servers know no lock timeout below a second, and a statement may wait twice
     default: 10_000,
     why: 'The time limit of one statement; the outcome of a write that exceeds it is unknown',
   }),

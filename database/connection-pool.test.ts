@@ -111,11 +111,11 @@ test('while all are in use a caller is refused after the queue’s wait, and the
   expect(await take(soon())).toBe('a');
 });
 
-test('a caller whose wait is over while one is made for another is refused when that one is made', async () => {
+test('a caller whose wait is over while one is made for another is refused soon after that one is made', async () => {
   const { take, asked } = await setUpInUse({ size: 2, queueWaitMs: 10 });
   const second = take(soon());
   const third = expect(take(soon())).rejects.toThrow(PoolBusyError);
-  await sleep(30);
+  await sleep(30); // past its wait, which alone refuses nobody
   await asked[1]!.made('b');
   expect(await second).toBe('b');
   await third;

@@ -27,6 +27,9 @@ export interface ConnectionPool<Connection> {
   end: () => Connection[];
 }
 
+// An overdue caller looks so often whether the connection that is being made is there.
+const LOOK_AGAIN_MS = 20;
+
 /**
  * mysql2's own pool has no time limits, does not notice that a connection has ended, and lets a caller wait for the
  * connection that is made for it while others come back.
@@ -86,7 +89,7 @@ export function createConnectionPool<Connection>(
       const leftMs = deadline - performance.now();
       // Making one has a time limit of its own; it is no sign of a busy pool.
       if (making > 0 && leftMs > 0) {
-        timer = setTimeout(onOverdue, Math.min(queueWaitMs, leftMs));
+        timer = setTimeout(onOverdue, Math.min(LOOK_AGAIN_MS, leftMs));
         return;
       }
       waiting.delete(caller);

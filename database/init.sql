@@ -10,7 +10,7 @@ DROP PROCEDURE IF EXISTS refuse_other_tables //
 CREATE PROCEDURE refuse_other_tables()
 BEGIN
   DECLARE refusal VARCHAR(128);
-  SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' was not made by init.sql. Nothing is changed; load it into a database of its own.')
+  SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' was not made by init.sql, and stays as it is; load this into a database of its own.')
     INTO refusal FROM information_schema.TABLES AS found
     WHERE found.TABLE_SCHEMA = DATABASE() AND found.TABLE_NAME IN ('DBStatus', 'Events', 'IdempotencyKeys')
       AND NOT EXISTS (
@@ -76,15 +76,17 @@ BEGIN
   IF OLD.valor <> '' THEN
     SET NEW.valor = OLD.valor, NEW.processing = 0;
   ELSEIF NEW.valor <> '' THEN
-    SET NEW.filled_at = COALESCE(NEW.filled_at, NOW(3)), NEW.processing = IF(NEW.processing = 1, 1, 0);
+    SET NEW.filled_at = COALESCE(NEW.filled_at, NOW(3)), NEW.processing = 0;
+  ELSEIF NEW.due_at <> OLD.due_at THEN
+    BEGIN END; -- our own clients know leases
   ELSEIF NEW.due_at IS NULL THEN
     SET NEW.processing = 2; -- it is dead: at 0 it would be the first that such a client takes, for ever
   ELSEIF NEW.processing = 2 THEN
     SET NEW.processing = 0;
-  ELSEIF NEW.due_at = OLD.due_at AND NEW.processing = 1 AND OLD.processing = 0 THEN
+  ELSEIF NEW.processing = 1 AND OLD.processing = 0 THEN
     -- A claim without a lease. As a new attempt it ends every older claim.
     SET NEW.due_at = NOW(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = '';
-  ELSEIF NEW.due_at = OLD.due_at AND NEW.processing = 0 AND OLD.processing = 1 THEN
+  ELSEIF NEW.processing = 0 AND OLD.processing = 1 THEN
     SET NEW.due_at = NOW(3); -- given back
   END IF;
 END //
@@ -133,8 +135,8 @@ END //
 
 -- Creates what was not created under its key before, for [{"key": …, "howMany": …}, …], each key once. Answers
 -- [[key, first id, how many], …] for all keys. Nobody adds a key while the row of DBStatus is locked.
-DROP PROCEDURE IF EXISTS create_events_once //
-CREATE PROCEDURE create_events_once(IN requests JSON)
+DROP PROCEDURE IF EXISTS create_keyed_events //
+CREATE PROCEDURE create_keyed_events(IN requests JSON)
 BEGIN
   DECLARE last_id, new_last_id BIGINT UNSIGNED;
   DECLARE created LONGTEXT;

@@ -89,7 +89,10 @@ describe('create-sync', () => {
     const response = await answer;
     expect(response.status).toBe(502);
     expect(response.headers.get('location')).toBe('/1');
-    expect(await problemOf(response)).toMatchObject({ id: 1, detail: expect.stringMatching(/^Event 1 failed/) });
+    expect(await problemOf(response)).toMatchObject({
+      id: 1,
+      detail: expect.stringMatching(/^All attempts of event 1 failed/),
+    });
   });
 
   test('answers 410 with the id when somebody deletes the event, also to a repeat with its key', async () => {
@@ -193,7 +196,7 @@ describe('when too many wait', () => {
     const refused = await app.request('/create-sync', POST);
     expect(refused.status).toBe(503);
     expect(refused.headers.get('retry-after')).toBe('1');
-    expect(await problemOf(refused)).toMatchObject({ detail: expect.stringContaining('Nothing was created') });
+    expect(await problemOf(refused)).toMatchObject({ detail: expect.stringContaining('did nothing') });
     expect(await createdIds()).toEqual([1]);
     await fillAll(db, 'livre');
     expect((await answer).status).toBe(201);

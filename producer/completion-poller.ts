@@ -26,9 +26,13 @@ export interface CompletionPoller {
 
 interface Waiter {
   id: number;
+  /** When a look found no row for the first time, by performance.now(). */
+  missingSince?: number;
   settle: (event: SettledEvent | undefined) => void;
 }
 
+// A read may reach a server that lags behind the one that created the event; one look is no proof that a row is gone.
+const MISSING_MS = 1_000;
 // Node fires a longer timer at once; nobody waits for 24 days.
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -52,7 +56,7 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
         signal.removeEventListener('abort', leave);
         resolve(event);
       };
-      const waiter = { id, settle };
+      const waiter: Waiter = { id, settle };
       waiting.add(waiter);
       if (signal.aborted || stopped) leave();
       else signal.addEventListener('abort', leave);
@@ -93,9 +97,19 @@ async function pollRound({ db, pollMs, onError }: CompletionPollerDeps, waiting:
   try {
     const ids = new Set(Array.from(waiting, ({ id }) => id));
     const settled = new Map((await findSettledEvents(db, [...ids])).map((event) => [event.id, event]));
-    for (const { id, settle } of waiting) if (settled.has(id)) settle(settled.get(id));
+    for (const waiter of waiting) settleWaiter(waiter, settled.get(waiter.id));
   } catch (error) {
     onError(error);
   }
   return Math.max(0, pollMs - (performance.now() - startedAt));
+}
+
+function settleWaiter(waiter: Waiter, event: SettledEvent | undefined): void {
+  if (event?.status !== 'gone') {
+    delete waiter.missingSince;
+    if (event) waiter.settle(event);
+    return;
+  }
+  waiter.missingSince ??= performance.now();
+  if (performance.now() - waiter.missingSince >= MISSING_MS) waiter.settle(event);
 }

@@ -5,7 +5,7 @@ import { producerSettings, readProducerConfig } from './config.ts';
 const REFUSED = {
   DATABASE_URL: ['postgres://…@127.0.0.1/messages', 'URL such as mysql://user:password@127.0.0.1:3316/messages'],
   DATABASE_POOL_SIZE: ['1', 'whole number, 2 to 1000'],
-  DATABASE_TIMEOUT_MS: ['99', 'whole number, 100 to 86400000'],
+  DATABASE_TIMEOUT_MS: ['1999', 'whole number, 2000 to 86400000'],
   PORT: ['65536', 'whole number, 0 to 65535, except ports that browsers block'],
   HOST: ['x86_64-conda-linux-gnu', 'IP address or localhost'],
   SYNC_POLL_MS: ['0', 'whole number, 1 to 60000'],

@@ -27,7 +27,8 @@ export function createHeldRequests({ waitFor, heldRequestLimit }: HeldRequestsDe
   let held = 0;
   return (c) => {
     const { signal } = c.req.raw; // read before the first wait: only then is a client's departure noticed
-    if (held >= heldRequestLimit) throw unavailable('Too many requests are waiting for their events; this one did nothing.');
+    if (held >= heldRequestLimit)
+      throw unavailable('Too many requests are waiting for their events; this one did nothing.');
     const waitUntil = performance.now() + (preferredWait(c.req.header('prefer')) ?? Infinity) * 1_000;
     held++;
     return {

@@ -19,8 +19,8 @@ async function main(args: string[]): Promise<void> {
 
   const db = connectDatabase(databaseOptions(config, log));
   const producer = createProducer({ db, log, ...producerOptions(config) });
-  const running = producer.run(stop.signal);
   const server = await listen(producer.app, listenOptions(config));
+  const running = producer.run(stop.signal);
   log.info(`listening on http://${config.HOST}:${portOf(server)}`);
 
   const why = await Promise.race([stopped, running.then(() => stopped)]);

@@ -48,7 +48,7 @@ export function createProducer(options: ProducerOptions): Producer {
     pollMs: syncPollMs,
     onError: (error) => log.debug({ err: error }, 'could not look for filled events'),
   });
-  let draining = false;
+  const draining = new AbortController();
   const app = createApp({
     logsAll: false,
     apiTokens: [],
@@ -59,16 +59,17 @@ export function createProducer(options: ProducerOptions): Producer {
     ...options,
     log,
     waitFor: poller.waitFor,
-    isDraining: () => draining,
+    isDraining: () => draining.signal.aborted,
   });
   return {
     app,
     waiting: poller.size,
-    drain: () => {
-      draining = true;
-    },
+    drain: () => draining.abort(),
     run: async (signal) => {
-      await Promise.all([poller.run(signal), forgetOldKeys({ ...options, log }, signal)]);
+      const polling = poller.run(signal);
+      const forgetting = forgetOldKeys({ ...options, log }, AbortSignal.any([signal, draining.signal]));
+      // A statement that hangs is not waited for at the end.
+      await Promise.race([polling, forgetting.then(() => polling)]);
     },
   };
 }
@@ -98,8 +99,9 @@ async function forgetOldKeys(
   signal: AbortSignal,
 ): Promise<void> {
   const server = await checkDatabase(db, 'producer', signal);
-  if (server) log.info(server.summary);
-  for (const warning of server?.warnings ?? []) log.warn(warning);
+  if (!server) return;
+  log.info(server.summary);
+  for (const warning of server.warnings) log.warn(warning);
   const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');
   await runForgetKeys({ db, rememberMs: idempotencyTtlMs, onError }, signal);
 }

@@ -60,10 +60,10 @@ function answerRequests(server: Server, app: Hono<RequestVariables>): void {
       return new Response(body, { status: 400, headers });
     },
   });
-  const newest = new WeakMap<Duplex, ServerResponse>();
+  const newest = new WeakMap<Duplex, Exchange>();
 
   const answer = (request: IncomingMessage, response: ServerResponse) => {
-    newest.set(request.socket, response);
+    newest.set(request.socket, { response, before: newest.get(request.socket)?.response });
     const refused = refusalOf(request);
     if (refused) return refuse(response, refused);
     // What follows an Upgrade in the same packet is lost in Node's parser, so nothing may follow.
@@ -81,16 +81,23 @@ function answerRequests(server: Server, app: Hono<RequestVariables>): void {
   server.on('clientError', (error, socket) => refuseBroken(error, socket, newest.get(socket)));
 }
 
-/** Never before its turn: a refusal would be taken for the answer to another request. `newest`: on this connection. */
-function refuseBroken(error: Error, socket: Duplex, newest: ServerResponse | undefined): void {
+/** The newest response of a connection, and the one before it. */
+interface Exchange {
+  response: ServerResponse;
+  before: ServerResponse | undefined;
+}
+
+/** Never before its turn: a refusal would be taken for the answer to another request. */
+function refuseBroken(error: Error, socket: Duplex, newest: Exchange | undefined): void {
   const status = refusalOfError(error);
-  if (status === undefined) socket.destroy();
-  else if (!newest) refuseOnSocket(socket, status);
-  else if (newest.req.complete) afterwards(newest, () => refuseOnSocket(socket, status));
+  if (status === undefined) return void socket.destroy();
+  const refuseNow = () => refuseOnSocket(socket, status);
+  if (!newest) refuseNow();
+  else if (newest.response.req.complete) afterwards(newest.response, refuseNow);
   // The fault is in the body of this request: answered already, or behind another, or to be refused now.
-  else if (newest.headersSent) socket.end(() => socket.destroy());
-  else if (newest.socket === null) socket.destroy();
-  else refuseOnSocket(socket, status);
+  else if (newest.response.headersSent) socket.end(() => socket.destroy());
+  else if (newest.before) afterwards(newest.before, refuseNow);
+  else refuseNow();
 }
 
 function afterwards(response: ServerResponse, then: () => void): void {

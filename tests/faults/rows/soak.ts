@@ -51,7 +51,7 @@ export const soakRows: FaultRow[] = [
     least: 1_000,
     cutsClients: true,
     clients: { lanes: 8, most: 8, keys: 0.3, waitSeconds: 5, deadlineMs: 15_000 },
-    system: { env: { LEASE_MS: '1000', DATABASE_TIMEOUT_MS: '1000', WORD_ATTEMPT_MS: '600' } },
+    system: { env: { LEASE_MS: '1000', DATABASE_TIMEOUT_MS: '2000', WORD_ATTEMPT_MS: '600' } },
     async run(run) {
       const { random, watch, pass } = run;
       watch.consumersWork = false;
