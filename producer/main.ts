@@ -4,10 +4,10 @@ import { exitAfter, runMain } from '../process/run-main.ts';
 import { asksForHelp } from '../process/settings-help.ts';
 import { stopSignal } from '../process/stop-signal.ts';
 import { helpText, readProducerConfig } from './config.ts';
+import { toCloseOptions, toDatabaseOptions, toListenOptions, toProducerOptions } from './from-config.ts';
 import { closeServer } from './http/close-server.ts';
 import { listen, portOf } from './http/server.ts';
 import { createLog } from './log.ts';
-import { closeOptions, databaseOptions, listenOptions, producerOptions } from './options.ts';
 import { createProducer } from './producer.ts';
 
 async function main(args: string[]): Promise<void> {
@@ -17,9 +17,9 @@ async function main(args: string[]): Promise<void> {
   const stopped = stopSignal();
   const stop = new AbortController();
 
-  const db = connectDatabase(databaseOptions(config, log));
-  const producer = createProducer({ db, log, ...producerOptions(config) });
-  const server = await listen(producer.app, listenOptions(config));
+  const db = connectDatabase(toDatabaseOptions(config, log));
+  const producer = createProducer({ db, log, ...toProducerOptions(config) });
+  const server = await listen(producer.app, toListenOptions(config));
   const running = producer.run(stop.signal);
   log.info(`listening on http://${config.HOST}:${portOf(server)}`);
 
@@ -27,7 +27,7 @@ async function main(args: string[]): Promise<void> {
   log.info(`${why}: answering what is under way`);
   exitAfter(config.SHUTDOWN_GRACE_MS);
   producer.drain();
-  await closeServer(server, { ...closeOptions(config), letGo: () => stop.abort() });
+  await closeServer(server, { ...toCloseOptions(config), letGo: () => stop.abort() });
   await running;
   await db.destroy();
   log.info('stopped');

@@ -8,7 +8,7 @@ import type { ProducerOptions } from './producer.ts';
 
 /** What the settings of a producer mean for each of its parts. */
 
-export function databaseOptions(config: ProducerConfig, log: Logger): DatabaseOptions {
+export function toDatabaseOptions(config: ProducerConfig, log: Logger): DatabaseOptions {
   return {
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
@@ -18,7 +18,7 @@ export function databaseOptions(config: ProducerConfig, log: Logger): DatabaseOp
   };
 }
 
-export function producerOptions(config: ProducerConfig): Omit<ProducerOptions, 'db'> {
+export function toProducerOptions(config: ProducerConfig): Omit<ProducerOptions, 'db'> {
   return {
     logsAll: config.LOG_REQUESTS === 'all' || (config.LOG_REQUESTS === 'auto' && isForPeople(config)),
     createBatch: config.CREATE_BATCH,
@@ -32,7 +32,7 @@ export function producerOptions(config: ProducerConfig): Omit<ProducerOptions, '
   };
 }
 
-export function listenOptions(config: ProducerConfig): ListenOptions {
+export function toListenOptions(config: ProducerConfig): ListenOptions {
   return {
     port: config.PORT,
     host: config.HOST,
@@ -42,6 +42,6 @@ export function listenOptions(config: ProducerConfig): ListenOptions {
 }
 
 /** Connections end half a second before the process, unless that leaves less than half a second for answers. */
-export function closeOptions({ SHUTDOWN_GRACE_MS }: ProducerConfig): CloseOptions {
+export function toCloseOptions({ SHUTDOWN_GRACE_MS }: ProducerConfig): CloseOptions {
   return { graceMs: Math.max(500, SHUTDOWN_GRACE_MS - 500) };
 }
