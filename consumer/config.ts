@@ -6,6 +6,7 @@ import { logSettings } from '../process/json-log.ts';
 import { milliseconds, text, url, wholeNumber } from '../process/setting-kinds.ts';
 import { readEnvironment, readSettings } from '../process/settings.ts';
 import { helpEntry, possible } from '../process/settings-help.ts';
+import { CONSUMER_DEFAULTS } from './options.ts';
 
 const MACHINE = hostname()
   .replaceAll(/[^\w.-]/g, '-')
@@ -22,16 +23,16 @@ export const consumerSettings = {
   }),
   CONSUMER_BATCH: wholeNumber({
     max: 10_000,
-    default: 1_000,
+    default: CONSUMER_DEFAULTS.batch,
     why: 'The limit of events in one claim; large batches make a drain fast',
   }),
   CONSUMER_CONCURRENCY: wholeNumber({
     max: 100,
-    default: 2,
+    default: CONSUMER_DEFAULTS.concurrency,
     why: 'The limit of batches in progress: one is claimed while another is filled',
   }),
   CONSUMER_POLL_MS: milliseconds({
-    default: 100,
+    default: CONSUMER_DEFAULTS.pollMs,
     max: 60_000,
     why: 'The pause after a claim that found nothing; after a claim of less than a batch, the longest pause',
   }),
@@ -47,16 +48,16 @@ export const consumerSettings = {
   }),
   LEASE_MS: milliseconds({
     min: 1_000,
-    default: 30_000,
+    default: CONSUMER_DEFAULTS.leaseMs,
     why: 'How long a claim lasts unless it is renewed; then the events of a consumer that died are claimed again',
   }),
   MAX_ATTEMPTS: wholeNumber({
     max: 1_000_000,
-    default: 5,
+    default: CONSUMER_DEFAULTS.retry.maxAttempts,
     why: 'An event dies when the attempt with this number fails; a claim whose lease ran out counts as one',
   }),
   RETRY_DELAY_MS: milliseconds({
-    default: 10_000,
+    default: CONSUMER_DEFAULTS.retry.firstDelayMs,
     why: 'The pause before the second attempt of an event; it doubles each time, up to 60 times as long',
   }),
   SHUTDOWN_GRACE_MS: milliseconds({

@@ -28,10 +28,20 @@ export interface ConsumerOptions {
   retry?: RetryPolicy;
 }
 
-type Settled = 'db' | 'report' | 'batch' | 'concurrency' | 'pollMs' | 'once' | 'leaseMs' | 'retry';
+export const CONSUMER_DEFAULTS = {
+  finishMs: 8_000,
+  batch: 1_000,
+  concurrency: 2,
+  pollMs: 100,
+  once: false,
+  leaseMs: 30_000,
+  retry: { maxAttempts: 5, firstDelayMs: 10_000, maxDelayMs: 600_000 },
+};
+
+type NotForTheWork = 'handler' | 'signal' | 'finishMs' | 'name';
 
 /** What the work itself is given: the options with their defaults, and the handler's members. */
-export interface ConsumerDeps extends Required<Pick<ConsumerOptions, Settled>>, BatchHandler {
+export interface ConsumerDeps extends Required<Omit<ConsumerOptions, NotForTheWork>>, BatchHandler {
   /** Unlike that of any other consumer; the first part of `claimed_by`. */
   consumer: string;
   /** Aborted: the handler ends, and what it has not served is given back. */

@@ -6,14 +6,15 @@ import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { readConsumerConfig } from './config.ts';
 import { toConsumerOptions } from './from-config.ts';
-import { CONSUMER_DEFAULTS, runConsumer } from './run-consumer.ts';
+import { CONSUMER_DEFAULTS } from './options.ts';
+import { runConsumer } from './run-consumer.ts';
 
 const { db } = await useTestDatabase();
 const handlerOf = (handleBatch: HandleBatch) => ({ kind: 'word', handleBatch });
 const untilAborted: HandleBatch = (_, signal) =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
 
-test('the defaults are those of the settings', () => {
+test('what the default settings mean are the defaults of the options', () => {
   expect(toConsumerOptions(readConsumerConfig([], {}))).toMatchObject(CONSUMER_DEFAULTS);
 });
 

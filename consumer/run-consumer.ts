@@ -1,17 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { ConsumerOptions } from './options.ts';
+import { CONSUMER_DEFAULTS, type ConsumerOptions } from './options.ts';
 import { createJsonReport } from './report/json-report.ts';
 import { runWorker } from './worker.ts';
 
-export const CONSUMER_DEFAULTS = {
-  finishMs: 8_000,
-  batch: 1_000,
-  concurrency: 2,
-  pollMs: 100,
-  once: false,
-  leaseMs: 30_000,
-  retry: { maxAttempts: 5, firstDelayMs: 10_000, maxDelayMs: 600_000 },
-};
 const NEVER = new AbortController().signal;
 
 /**
