@@ -6,8 +6,8 @@ import { createEvents } from '../database/events/create.ts';
 import type { HandleBatch } from '../handlers/handler.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
+import { createLookForLockedEvents } from './locked-events.ts';
 import type { ConsumerOptions } from './options.ts';
-import { createPassedOverLook } from './passed-over.ts';
 import { runConsumer } from './run-consumer.ts';
 
 /** Another connection keeps the row of one event locked, as a client does that leaves its transaction open. */
@@ -55,26 +55,47 @@ async function startOnLocked(firstCall: HandleBatch, options: Partial<ConsumerOp
   return { report, unlock, stop, running };
 }
 
-const SOON = { timeout: 1_000, interval: 20 };
+// What must happen while the lock lasts is awaited before `unlock`; how soon it happens is up to the machine.
+const WAIT = { timeout: 10_000, interval: 20 };
+const realNow = performance.now.bind(performance);
+
+/** From now on the clock of this process is so many minutes ahead. */
+function setClock(minutes: number): void {
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow() + minutes * 60_000);
+  onTestFinished(() => {
+    clock.mockRestore();
+  });
+}
+
 const words: HandleBatch = async (events) => events.map(() => ({ valor: 'mar' }));
 
 test('99 events of a batch are filled at once, the locked one is named, and filled when the lock is gone', async () => {
-  const { report, unlock } = await startOnLocked(words);
-  await expect.poll(filled, SOON).toBe(99);
-  await vi.waitFor(() => expect(report.locked).toHaveBeenCalled(), { timeout: 10_000 });
+  let handledAt = Infinity;
+  const { report, unlock } = await startOnLocked(async (events, signal) => {
+    handledAt = performance.now();
+    return words(events, signal);
+  });
+  await vi.waitFor(() => expect(report.filled).toHaveBeenCalled(), WAIT);
+  expect(performance.now() - handledAt).toBeLessThan(1_000);
+  expect(await filled()).toBe(99);
+  await vi.waitFor(() => expect(report.locked).toHaveBeenCalled(), WAIT);
   expect(report.locked.mock.calls).toEqual([[[LOCKED], expect.any(Number)]]);
-  expect(report.locked.mock.calls[0]![1]).toBeGreaterThanOrEqual(5_000);
+  const [, ms] = report.locked.mock.calls[0]!;
+  expect(ms).toBeGreaterThanOrEqual(5_000);
+  expect(Number.isInteger(ms)).toBe(true);
   expect(await filled()).toBe(99);
 
   await unlock();
-  await expect.poll(filled, SOON).toBe(100);
+  await expect.poll(filled, WAIT).toBe(100);
   // It was its first attempt, and nothing was lost or reported twice.
   expect(await row(LOCKED)).toMatchObject({ attempts: 1 });
-  await vi.waitFor(() =>
-    expect(report.filled.mock.calls.map(([fills, lost]) => [fills.length, lost])).toEqual([
-      [99, 0],
-      [1, 0],
-    ]),
+  const expected = [
+    [99, 0],
+    [1, 0],
+  ];
+  await vi.waitFor(
+    () => expect(report.filled.mock.calls.map(([fills, lost]) => [fills.length, lost])).toEqual(expected),
+    WAIT,
   );
   expect(report.locked).toHaveBeenCalledOnce();
 });
@@ -84,53 +105,53 @@ test('a failed attempt is written when the lock is gone', async () => {
   const { unlock, report } = await startOnLocked(async (events) =>
     events.map(({ id }) => (id === LOCKED ? failure : { valor: 'mar' })),
   );
-  await expect.poll(filled, SOON).toBe(99);
+  await expect.poll(filled, WAIT).toBe(99);
   expect(await row(LOCKED)).toMatchObject({ processing: 1, last_error: null });
   await unlock();
-  await expect.poll(() => row(LOCKED), SOON).toMatchObject({ processing: 0, last_error: 'no word' });
-  await vi.waitFor(() => expect(report.failed).toHaveBeenCalledOnce());
+  await expect.poll(() => row(LOCKED), WAIT).toMatchObject({ processing: 0, last_error: 'no word' });
+  await vi.waitFor(() => expect(report.failed).toHaveBeenCalledOnce(), WAIT);
 });
 
 test('an event that is given back while it is locked comes again when the lock is gone', async () => {
   const { unlock, report } = await startOnLocked(async (events, signal) =>
     (await words(events, signal)).slice(0, LOCKED - 1),
   );
-  await expect.poll(filled, { timeout: 5_000 }).toBe(99);
+  await expect.poll(filled, WAIT).toBe(99);
   await unlock();
-  await expect.poll(filled, SOON).toBe(100);
+  await expect.poll(filled, WAIT).toBe(100);
   expect(await row(LOCKED)).toMatchObject({ attempts: 1, valor: 'mar' });
   expect(report.released.mock.calls.map(([events]) => events)).toEqual([50, 1]);
 });
 
 test('a locked event keeps no batch from being claimed', async () => {
   const { unlock } = await startOnLocked(words, { concurrency: 1 });
-  await expect.poll(filled, SOON).toBe(99);
+  await expect.poll(filled, WAIT).toBe(99);
   await createEvents(db, [{}, {}]);
-  await expect.poll(filled, SOON).toBe(101);
+  await expect.poll(filled, WAIT).toBe(101);
   await unlock();
-  await expect.poll(filled, SOON).toBe(102);
+  await expect.poll(filled, WAIT).toBe(102);
 });
 
 test('with `once` a consumer waits for the lock to go', async () => {
   const { unlock, running } = await startOnLocked(words, { once: true });
-  await expect.poll(filled, SOON).toBe(99);
+  await expect.poll(filled, WAIT).toBe(99);
   await unlock();
   await running;
   expect(await filled()).toBe(100);
 });
 
 test('when the lease is over the claim is lost, and the event is claimed again as soon as the lock is gone', async () => {
-  const { unlock, report } = await startOnLocked(words, { leaseMs: 500 });
+  const { unlock, report } = await startOnLocked(words, { leaseMs: 3_000 });
   const lost = () => report.filled.mock.calls.reduce((sum, [, lost]) => sum + lost, 0);
-  await expect.poll(lost, { timeout: 5_000 }).toBe(1);
+  await expect.poll(lost, WAIT).toBe(1);
   expect(await filled()).toBe(99);
   await unlock();
-  await expect.poll(filled, { timeout: 5_000 }).toBe(100);
+  await expect.poll(filled, WAIT).toBe(100);
   expect(await row(LOCKED)).toMatchObject({ attempts: 2 });
 });
 
 test('a locked event keeps no other lease of its batch from being renewed', async () => {
-  const leaseMs = 1_500;
+  const leaseMs = 3_000;
   const until = Promise.withResolvers<void>();
   await createEvents(db, [{}, {}]);
   const report = createRecordingReport();
@@ -139,12 +160,11 @@ test('a locked event keeps no other lease of its batch from being renewed', asyn
     return events.map(() => ({ valor: 'mar' }));
   };
   const running = runConsumer({ db, handler: { kind: 'word', handleBatch }, report, leaseMs, once: true });
-  await expect.poll(() => count(sql`processing = 1`), SOON).toBe(2);
+  await expect.poll(() => count(sql`processing = 1`), WAIT).toBe(2);
   const { unlock } = await lock(1);
-  // Past the lease, by the database's clock.
-  const { leaseOver } = (await sql<{ leaseOver: Date }>`SELECT NOW(3) + INTERVAL 2 SECOND AS leaseOver`.execute(db))
-    .rows[0]!;
-  await expect.poll(async () => (await row(2)).due_at! > leaseOver, { timeout: 5_000 }).toBe(true);
+  // The row that is locked shows when both leases would have ended.
+  const leaseEnd = (await row(1)).due_at!.getTime();
+  await expect.poll(async () => (await row(2)).due_at!.getTime(), WAIT).toBeGreaterThan(leaseEnd + leaseMs);
   await unlock();
   until.resolve();
   await running;
@@ -154,29 +174,39 @@ test('a locked event keeps no other lease of its batch from being renewed', asyn
 
 test('a consumer that gives up leaves a locked event to its lease, and says so', async () => {
   const { stop, running, report } = await startOnLocked(words, { finishMs: 300 });
-  await expect.poll(filled, SOON).toBe(99);
+  await expect.poll(filled, WAIT).toBe(99);
   stop.abort();
   await running;
-  expect(report.locked.mock.calls).toEqual([[[LOCKED], expect.any(Number)]]);
+  expect(report.locked).toHaveBeenLastCalledWith([LOCKED], expect.any(Number));
   expect(await row(LOCKED)).toMatchObject({ processing: 1, valor: null });
 });
 
-test('a due event that stays locked is passed over by every claim, and named when that was seen twice', async () => {
+test('a due event that stays locked is passed over by every claim, and named from the second look on', async () => {
   await createEvents(db, [{}, {}]);
-  await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 MINUTE WHERE id = 1`.execute(db);
+  await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 HOUR WHERE id = 1`.execute(db);
   const { unlock } = await lock(1);
   const report = createRecordingReport();
-  const look = createPassedOverLook({ db, report }, 0);
+  const look = createLookForLockedEvents({ db, report });
   const claims = async () => (await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: 30_000 })).claims;
   expect(await claims()).toEqual([{ id: 2, attempt: 1 }]);
   await look();
   expect(report.locked).not.toHaveBeenCalled();
+  setClock(1);
   await look();
-  expect(report.locked.mock.calls).toEqual([[[1], expect.any(Number)]]);
-  expect(report.locked.mock.calls[0]![1]).toBeGreaterThanOrEqual(60_000);
+  setClock(3);
+  await look();
+  await look();
+  expect(report.locked.mock.calls).toEqual([
+    [[1], expect.any(Number)],
+    [[1], expect.any(Number)],
+  ]);
+  // It was due an hour ago; how long it has been locked is known only from the first look on.
+  const minutes = report.locked.mock.calls.map(([, ms]) => ms / 60_000);
+  expect(minutes).toEqual([expect.closeTo(1, 0), expect.closeTo(3, 0)]);
 
   await unlock();
   expect(await claims()).toEqual([{ id: 1, attempt: 1 }]);
+  setClock(4);
   await look();
-  expect(report.locked).toHaveBeenCalledOnce();
+  expect(report.locked).toHaveBeenCalledTimes(2);
 });

@@ -30,7 +30,7 @@ export async function settleBatch(deps: SettleDeps, batch: Batch, settlement: Se
   const [lockedFills, lockedFailures, lockedReleases] = await Promise.all([
     write(report, fills, 'filled', async () => {
       const { filled, locked } = await fillEvents(db, { claimedBy, fills });
-      const done = filled.size === fills.length ? fills : fills.filter(({ id }) => filled.has(id));
+      const done = fills.filter(({ id }) => filled.has(id));
       const lost = fills.length - filled.size - locked.length;
       if (locked.length < fills.length) report.filled(done, lost, Math.round(performance.now() - claimedAt));
       return locked;
@@ -80,7 +80,7 @@ export async function settleLocked(deps: SettleDeps, batch: Batch, settlement: S
     if (locked.length === 0) return;
     const now = performance.now();
     if (giveUp.aborted || now >= sayAt) {
-      report.locked(locked, now - startedAt);
+      report.locked(locked, Math.round(now - startedAt));
       sayAt = now + SAY_AGAIN_MS;
     }
     if (giveUp.aborted) return;

@@ -92,15 +92,15 @@ describe('a worker', () => {
     await running;
   });
 
-  test('looks for events that it passes over only when there is nothing to claim', async () => {
+  test('looks for locked events only when there is nothing to claim', async () => {
     await createEvents(db, some(1));
     const { deps, state } = createWorker(named);
-    state.lookForPassedOver = vi.fn<() => Promise<void>>();
+    state.lookForLockedEvents = vi.fn<() => Promise<void>>();
     await workRound(deps, state, NEVER);
     await Promise.all(state.running);
-    expect(state.lookForPassedOver).not.toHaveBeenCalled();
+    expect(state.lookForLockedEvents).not.toHaveBeenCalled();
     await workRound(deps, state, NEVER);
-    expect(state.lookForPassedOver).toHaveBeenCalledOnce();
+    expect(state.lookForLockedEvents).toHaveBeenCalledOnce();
   });
 
   test('claims under a name of its own each time, for an attempt may be given back and come again', async () => {
@@ -245,6 +245,18 @@ test('a claim that the database refuses is reported, and the next round follows'
   await running;
   expect(report.trouble.mock.calls).toEqual([['could not claim', expect.any(Error)]]);
   expect(await filled()).toBe(3);
+});
+
+test('a look for locked events that fails is reported, and the next claim comes after the usual pause', async () => {
+  const { deps, state, report } = createWorker(named, { once: false });
+  state.cursor = async () => ({ claims: [], nextSince: new Date() });
+  await sql`RENAME TABLE Events TO Elsewhere`.execute(db);
+  try {
+    expect(await workRound(deps, state, NEVER)).toBeLessThan(10);
+  } finally {
+    await sql`RENAME TABLE Elsewhere TO Events`.execute(db);
+  }
+  expect(report.trouble.mock.calls).toEqual([['could not look for locked events', expect.any(Error)]]);
 });
 
 test('a claim that is lost while its value is made changes nothing, and the worker goes on', async () => {

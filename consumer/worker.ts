@@ -4,8 +4,8 @@ import { claimEvents } from '../database/events/claim.ts';
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts';
 import { createClaimCursor } from './claim-cursor.ts';
 import type { Batch } from './lease-keeper.ts';
+import { createLookForLockedEvents } from './locked-events.ts';
 import type { ConsumerDeps } from './options.ts';
-import { createPassedOverLook } from './passed-over.ts';
 import { runBatch } from './run-batch.ts';
 import { settleLocked } from './settle-batch.ts';
 
@@ -22,7 +22,7 @@ export function createWorkerState(deps: Pick<ConsumerDeps, 'db' | 'report' | 'ba
     /** How many events the next claim takes at most: a handler that serves few at a time gets few. */
     limit: deps.batch,
     claimsMade: 0,
-    lookForPassedOver: createPassedOverLook(deps),
+    lookForLockedEvents: createLookForLockedEvents(deps),
   };
 }
 
@@ -48,7 +48,7 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState, signal: 
   const { breaker, running, limit } = state;
   if (breaker.state() === 'open') return breaker.pauseMs();
   if (breaker.state() === 'half-open') return tryHandler(deps, breaker, signal);
-  if (running.size >= deps.concurrency) return afterOneOf(running);
+  if (running.size >= deps.concurrency) return Promise.race(running).then(() => 0);
 
   const batch = await claimBatch(deps, state);
   if (!batch) return AFTER_TROUBLE_MS;
@@ -71,15 +71,11 @@ async function tryHandler(deps: ConsumerDeps, breaker: CircuitBreaker, signal: A
   return 0;
 }
 
-async function afterOneOf(work: Iterable<Promise<void>>): Promise<number> {
-  await Promise.race(work);
-  return 0;
-}
-
 async function afterNothing({ once, pollMs }: ConsumerDeps, state: WorkerState): Promise<number | 'done'> {
+  await state.lookForLockedEvents();
   if (!once) return pollMs * (0.9 + Math.random() * 0.2);
   const unfinished = [...state.running, ...state.settling];
-  return unfinished.length === 0 ? 'done' : afterOneOf(unfinished);
+  return unfinished.length === 0 ? 'done' : Promise.race(unfinished).then(() => 0);
 }
 
 async function claimBatch(deps: ConsumerDeps, state: WorkerState): Promise<Batch | undefined> {
@@ -90,7 +86,6 @@ async function claimBatch(deps: ConsumerDeps, state: WorkerState): Promise<Batch
   try {
     // With `once`, finding nothing must mean that nothing is due.
     const { claims } = await (once ? claim() : state.cursor(claim));
-    if (claims.length === 0) await state.lookForPassedOver();
     return { claimedBy, claims, claimedAt };
   } catch (error) {
     // A lost database has been reported, once.

@@ -7,7 +7,7 @@ export interface Report {
   failed: (failures: readonly Failure[], lost: number) => void;
   /** Given back untouched. */
   released: (events: number, why: string) => void;
-  /** Another connection has kept the rows of these events locked, the first of them for `ms`. */
+  /** Another connection has kept the rows of these events locked, the first of them for at least `ms`. */
   locked: (ids: readonly number[], ms: number) => void;
   /** Once when its circuit breaker opens, not for each trial that fails. */
   handlerDown: (kind: string, error: unknown) => void;

@@ -112,7 +112,7 @@ describe('what else happens', () => {
   test('is said in a line', () => {
     const { lines, report } = createReport();
     report.released(3, 'shutting down');
-    report.locked([7], 5_123);
+    report.locked([7], 5_723);
     report.handlerBack('word');
     report.databaseLost(new Error('gone'));
     report.databaseBack();
@@ -121,7 +121,7 @@ describe('what else happens', () => {
     report.note('stopped');
     expect(lines).toEqual([
       '14:03:07 3 given back: shutting down',
-      '14:03:07 another connection has kept #7 locked for 5 s',
+      '14:03:07 another connection has kept #7 locked for at least 5 s',
       '14:03:07 word handler is back',
       '14:03:07 database lost, trying again: gone',
       '14:03:07 database is back',
@@ -162,6 +162,6 @@ describe('what else happens', () => {
       Array.from({ length: 500 }, (_, id) => id),
       60_000,
     );
-    expect(lines).toEqual([expect.stringMatching(/kept #0, .*#9 and 490 more locked for 60 s$/)]);
+    expect(lines).toEqual([expect.stringMatching(/kept #0, .*#9 and 490 more locked for at least 60 s$/)]);
   });
 });

@@ -43,7 +43,7 @@ export function createTerminalReport({ quiet, verbose, write }: TerminalReportOp
     locked: (ids, ms) => {
       const named = ids.slice(0, LINES_PER_SECOND).map((id) => `#${id}`);
       const more = ids.length > named.length ? ` and ${ids.length - named.length} more` : '';
-      warn(`another connection has kept ${named.join(', ')}${more} locked for ${Math.round(ms / 1_000)} s`);
+      warn(`another connection has kept ${named.join(', ')}${more} locked for at least ${Math.floor(ms / 1_000)} s`);
     },
     handlerDown: (kind, error) => sayBad(`${kind} handler down, nothing is claimed: ${messageOf(error)}`),
     handlerBack: (kind) => sayGood(`${kind} handler is back`),

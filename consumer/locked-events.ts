@@ -1,0 +1,28 @@
+import { findOverdueEvents } from '../database/events/overdue.ts';
+import type { ConsumerDeps } from './options.ts';
+
+// Claims that look at all that is due are at most ten seconds apart.
+const DUE_FOR_MS = 15_000;
+const LIMIT = 100;
+
+/**
+ * Every claim passes over an event that another connection keeps locked. Once a minute, when there is nothing to claim, this
+ * names those that it sees for the second time: the others may be part of a claim. Does not reject.
+ */
+export function createLookForLockedEvents({ db, report }: Pick<ConsumerDeps, 'db' | 'report'>, everyMs = 60_000) {
+  let firstSeenAt = new Map<number, number>();
+  let nextAt = 0;
+  return async (): Promise<void> => {
+    const now = performance.now();
+    if (now < nextAt) return;
+    nextAt = now + everyMs;
+    try {
+      const ids = await findOverdueEvents(db, { dueForMs: DUE_FOR_MS, limit: LIMIT });
+      const locked = ids.filter((id) => firstSeenAt.has(id));
+      firstSeenAt = new Map(ids.map((id) => [id, firstSeenAt.get(id) ?? now]));
+      if (locked.length > 0) report.locked(locked, Math.round(now - firstSeenAt.get(locked[0]!)!));
+    } catch (error) {
+      report.trouble('could not look for locked events', error);
+    }
+  };
+}
