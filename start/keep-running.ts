@@ -19,6 +19,7 @@ export async function keepRunning(part: Part, say: (line: string) => void, signa
         say(String(error));
         return running;
       });
+      if (stopping.signal.aborted) await running.stop(); // stop() knew only the one that had ended
     }
   })();
   return {
@@ -27,7 +28,6 @@ export async function keepRunning(part: Part, say: (line: string) => void, signa
       stopping.abort();
       await running.stop();
       await watched;
-      await running.stop();
     },
   };
 }
