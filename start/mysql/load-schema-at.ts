@@ -1,9 +1,17 @@
 import { connectDatabase } from '../../database/connect.ts';
 import { loadSchema } from '../../database/load-schema.ts';
 
+// An upgrade may copy a table of many millions of events in one statement.
+const STATEMENT_LIMIT_MS = 3_600_000;
+
 /** Loads the schema into the database of this URL, whose account may do everything. */
-export async function loadSchemaAt(url: string): Promise<void> {
-  const db = connectDatabase({ url, poolSize: 1 });
+export async function loadSchemaAt(url: string, signal?: AbortSignal): Promise<void> {
+  const db = connectDatabase({
+    url,
+    poolSize: 1,
+    statementTimeoutMs: STATEMENT_LIMIT_MS,
+    ...(signal ? { signal } : {}),
+  });
   try {
     await loadSchema(db);
   } finally {
