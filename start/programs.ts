@@ -26,13 +26,19 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** What each program is called in Debian and Ubuntu. MariaDB’s `-core` packages bring no service that starts by itself. */
-const DEBIAN_PACKAGES = {
-  mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
-  nginx: ['nginx'],
-  chromium: ['chromium'],
-  wrk: ['wrk'],
+/** What brings each program. MariaDB’s `-core` packages bring no service that starts by itself. */
+const PROGRAMS = {
+  mariadbd: {
+    what: 'MySQL 8.4+ or MariaDB 10.6+ (or set DATABASE_URL to a running server)',
+    debian: ['mariadb-server-core', 'mariadb-client-core'],
+    homebrew: 'mysql',
+  },
+  nginx: { what: 'nginx', debian: ['nginx'], homebrew: 'nginx' },
+  chromium: { what: 'chromium', debian: ['chromium'], homebrew: 'chromium' },
+  wrk: { what: 'wrk', debian: ['wrk'], homebrew: 'wrk' },
 };
+
+type Program = keyof typeof PROGRAMS;
 
 /** What to install to have a server, unless a program is given or there is one. */
 export function missingServer(given: string): 'mariadbd'[] {
@@ -48,19 +54,10 @@ export function missingNginx(): 'nginx'[] {
  * Installs what is missing with apt-get, where that can be done without asking anyone: on Debian or Ubuntu, as root.
  * Elsewhere it throws, naming the ways out.
  */
-export async function installPrograms(
-  missing: (keyof typeof DEBIAN_PACKAGES)[],
-  say: (line: string) => void,
-): Promise<void> {
+export async function installPrograms(missing: Program[], say: (line: string) => void): Promise<void> {
   if (missing.length === 0) return;
-  const packages = missing.flatMap((program) => DEBIAN_PACKAGES[program]);
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    throw new Error(
-      `${missing.join(' and ')} not found. Three ways: install MySQL 8.4+ or MariaDB 10.6+, and nginx (Debian: ` +
-        `sudo apt-get install ${packages.join(' ')}; macOS: brew install mysql nginx); or set DATABASE_URL to a server ` +
-        'that runs already; or use docker compose up --build.',
-    );
-  }
+  const packages = missing.flatMap((program) => PROGRAMS[program].debian);
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new Error(waysOut(missing));
   say(`installing ${packages.join(', ')} with apt-get, once on this machine …`);
   // RUNLEVEL=1 keeps Debian's nginx from being started as a service on port 80.
   const install = ['install', '-y', '-q', '--no-install-recommends', ...packages];
@@ -69,6 +66,17 @@ export async function installPrograms(
     const status = await aptGet(install);
     if (status !== 0) throw new Error(`apt-get ${install.join(' ')} failed with status ${status}`);
   }
+}
+
+/** What to do about these programs where we may not install them. */
+export function waysOut(missing: Program[]): string {
+  const programs = missing.map((program) => PROGRAMS[program]);
+  const debian = programs.flatMap((program) => program.debian).join(' ');
+  const homebrew = programs.map((program) => program.homebrew).join(' ');
+  return (
+    `not found: ${programs.map(({ what }) => what).join(', ')}. Debian: sudo apt-get install ${debian}; ` +
+    `macOS: brew install ${homebrew}; or use docker compose up --build.`
+  );
 }
 
 function aptGet(args: string[]): Promise<number | null> {
