@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { StartConfig } from './config.ts';
 import { lineWriter } from './line-writer.ts';
-import { loadSchemaAt } from './mysql/load-schema-at.ts';
 import { type Account, localServerUrl, startLocalServer } from './mysql/local-server.ts';
+import { startWithSchema } from './mysql/start-with-schema.ts';
 import { layOutNginx } from './nginx.ts';
 import { nodeArgs } from './node-args.ts';
 import { type Part, processPart } from './part.ts';
@@ -58,15 +58,8 @@ function mysqlPart({ DATA_DIRECTORY, MYSQL_PORT: port, MYSQL_PROGRAM }: StartCon
   const program = MYSQL_PROGRAM || undefined;
   const say = lineWriter('mysql');
   let isLoaded = false;
-  const start = async () => {
-    const server = await startLocalServer({ directory, port, program, say });
-    if (isLoaded) return server;
-    try {
-      await loadSchemaAt(server.url());
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
+  const start = async (signal: AbortSignal) => {
+    const server = await (isLoaded ? startLocalServer : startWithSchema)({ directory, port, program, say, signal });
     isLoaded = true;
     return server;
   };

@@ -123,7 +123,7 @@ describe('data in use is said at once', () => {
     const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []));
     expect({ started: started.length, refused }).toEqual({
       started: 1,
-      refused: [expect.stringMatching(/is in use by (another server|a server that runs already)/)],
+      refused: [expect.stringMatching(/is in use by (another server|a running server)/)],
     });
     expect((await readdir(directory)).filter((name) => /^(data\.|starting)/.test(name))).toEqual([]);
     await started[0]!.stop();

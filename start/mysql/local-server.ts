@@ -19,6 +19,8 @@ export interface LocalServerOptions {
   args?: string[];
   /** Told of what takes long. */
   say?: (line: string) => void;
+  /** Once aborted, a server that is not ready is stopped, and is what `startLocalServer` resolves to. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Those of local-server.sql. `user` may do everything. */
@@ -34,6 +36,7 @@ export interface LocalServer {
 }
 
 const START_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 30_000;
 const PID_FILE = 'server.pid';
 const ACCOUNTS = fileURLToPath(new URL('local-server.sql', import.meta.url));
 
@@ -42,8 +45,10 @@ const ACCOUNTS = fileURLToPath(new URL('local-server.sql', import.meta.url));
  * why it cannot start, else with the end of its log.
  */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
-  const { directory, port, args = [], say = () => {} } = options;
-  if (await answers(port)) throw new Error(`port ${port} is in use by a server that runs already`);
+  const { directory, port, args = [], say = () => {}, signal } = options;
+  if (await answers(port)) {
+    throw new Error(`port ${port} is in use by a running server; choose another with MYSQL_PORT`);
+  }
   const program = await findServerProgram(options.program);
   const data = await prepareDataFolder(directory, program, say);
   // Another server may run on this data, with its own log.
@@ -54,21 +59,22 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   });
   await log.close();
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()).once('error', () => resolve()));
+  const stop = () => stopProcess(server, STOP_LIMIT_MS);
   try {
-    await waitUntilReady(server, { directory, port, program, logPath });
+    await waitUntilReady(server, { directory, port, program, logPath, signal });
   } catch (error) {
     await stopProcess(server, 0);
     await rm(logPath);
     throw error;
   }
-  await rename(logPath, join(directory, 'server.log'));
-  await rememberServer(directory, program);
-  return {
-    pid: server.pid!,
-    url: (database) => localServerUrl(port, 'user', database),
-    ended,
-    stop: () => stopProcess(server, 30_000),
-  };
+  if (signal?.aborted) {
+    await stop();
+    await rm(logPath);
+  } else {
+    await rename(logPath, join(directory, 'server.log'));
+    await rememberServer(directory, program);
+  }
+  return { pid: server.pid!, url: (database) => localServerUrl(port, 'user', database), ended, stop };
 }
 
 interface StartingServer {
@@ -76,24 +82,39 @@ interface StartingServer {
   port: number;
   program: ServerProgram;
   logPath: string;
+  signal: AbortSignal | undefined;
 }
 
 // Both servers try again for a minute. Their locks hold across containers, and end with whoever has them.
 const IN_USE = /Unable to lock \.\/ibdata1|Can't lock aria control file/;
+const READY = /ready for connections/;
 
 async function waitUntilReady(server: ChildProcess, starting: StartingServer): Promise<void> {
-  const { directory, port, program, logPath } = starting;
+  const { directory, port, program, logPath, signal } = starting;
   const giveUpAt = Date.now() + START_LIMIT_MS;
   // Of two that start at once on one port it may be the other that answers; only one has the data, and writes its pid.
   const pid = () => readFile(join(directory, PID_FILE), 'utf8').catch(() => '');
-  while (!((await answers(port)) && Number(await pid()) === server.pid)) {
+  while (!signal?.aborted) {
+    const isAnswered = await answers(port);
     const log = (await readFile(logPath, 'utf8')).trim();
+    // Read last: a server that answers, or calls itself ready, has written it.
+    const isOurs = Number(await pid()) === server.pid;
+    if (isAnswered && isOurs) return;
+    if (isAnswered && READY.test(log)) refuseWrapper(server, port, program);
     if (IN_USE.test(log)) throw new Error(`${directory} is in use by another server. Is npm start running already?`);
     if (hasEnded(server) || Date.now() > giveUpAt) {
       throw new Error(`${program.path} did not start on port ${port}:\n${log.split('\n').slice(-5).join('\n')}`);
     }
     await sleep(20);
   }
+}
+
+/** What we have started is not the server but its parent. The server would outlive it, so all of their group is ended. */
+function refuseWrapper(wrapper: ChildProcess, port: number, { path }: ServerProgram): never {
+  process.kill(-wrapper.pid!);
+  throw new Error(
+    `a server answers on port ${port}, but it is not the process that was started: ${path} must run it with exec`,
+  );
 }
 
 /** Where a private server on this port is found. */

@@ -6,8 +6,7 @@ import { stopSignal } from '../../process/stop-signal.ts';
 import { endChildren } from '../child-process.ts';
 import { installPrograms, missingServer } from '../programs.ts';
 import { localServerSettings } from './config.ts';
-import { loadSchemaAt } from './load-schema-at.ts';
-import { startLocalServer } from './local-server.ts';
+import { startWithSchema } from './start-with-schema.ts';
 
 const USAGE = `Usage: npm run mysql
 
@@ -21,12 +20,14 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const { DATA_DIRECTORY, MYSQL_PORT: port, MYSQL_PROGRAM } = readSettings(localServerSettings, readEnvironment());
-  const stopped = stopSignal(endChildren);
+  const stop = new AbortController();
+  const stopped = stopSignal(endChildren).then(() => stop.abort());
   await installPrograms(missingServer(MYSQL_PROGRAM), console.log);
   const directory = resolve(DATA_DIRECTORY, 'mysql');
-  const server = await startLocalServer({ directory, port, program: MYSQL_PROGRAM || undefined, say: console.log });
+  const program = MYSQL_PROGRAM || undefined;
+  const server = await startWithSchema({ directory, port, program, say: console.log, signal: stop.signal });
+  if (stop.signal.aborted) return;
   try {
-    await loadSchemaAt(server.url());
     console.log(`${server.url()} is ready; Ctrl-C stops it`);
     const ended = await Promise.race([stopped, server.ended.then(() => 'ended' as const)]);
     if (ended === 'ended') throw new Error(`the server has ended by itself; see ${directory}/server.log`);
