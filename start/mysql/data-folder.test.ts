@@ -59,7 +59,7 @@ describe('data of another server is refused with what made it and what to do:', 
     const preparing = prepare(await folderMadeBy(note, ...files), program);
     await expect(preparing).rejects.toThrow(message);
     await expect(preparing).rejects.toThrow(
-      /MYSQL_PROGRAM, use another folder \(DATA_DIRECTORY\), or move this one away$/,
+      /set MYSQL_PROGRAM to that server, use another folder \(DATA_DIRECTORY\), or move this one away$/,
     );
   });
 
