@@ -80,7 +80,10 @@ async function checkAccess(data: string): Promise<void> {
 async function initialise(server: ServerProgram, directory: string): Promise<void> {
   await removeLeftovers(directory);
   const name = basename(await mkdtemp(join(directory, `data.new-${process.pid}-`)));
+  const temporary = join(directory, 'tmp', name); // of its own, for the same reason
+  await mkdir(temporary);
   await (server.product === 'MariaDB' ? initialiseMariaDb(name, directory) : initialiseMySql(server, name, directory));
+  await rm(temporary, { recursive: true });
   await rename(join(directory, name), join(directory, 'data')).catch(async (cause: NodeJS.ErrnoException) => {
     await rm(join(directory, name), { recursive: true });
     // Another process of ours was faster: whether its server still runs is seen when ours starts.
@@ -93,12 +96,12 @@ async function initialiseMariaDb(name: string, directory: string): Promise<void>
   const installer = findProgram('mariadb-install-db', 'mysql_install_db');
   if (!installer) throw new Error('mariadb-install-db is missing; on Debian it needs mariadb-client-core as well');
   // A shell script that does not quote: it is given paths without spaces, seen from this folder, and from the data's.
-  const options = [`--datadir=./${name}`, '--tmpdir=../tmp', '--auth-root-authentication-method=normal'];
+  const options = [`--datadir=./${name}`, `--tmpdir=../tmp/${name}`, '--auth-root-authentication-method=normal'];
   await run(installer, ['--no-defaults', ...asRoot(), ...options, '--skip-test-db'], { cwd: directory });
 }
 
 async function initialiseMySql({ path }: ServerProgram, name: string, directory: string): Promise<void> {
-  const options = [`--datadir=${join(directory, name)}`, `--tmpdir=${join(directory, 'tmp')}`];
+  const options = [`--datadir=${join(directory, name)}`, `--tmpdir=${join(directory, 'tmp', name)}`];
   await run(path, ['--no-defaults', ...asRoot(), '--initialize-insecure', ...options]);
 }
 
