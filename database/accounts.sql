@@ -1,7 +1,7 @@
--- What the two accounts of the processes may do. Make the accounts first, with passwords of your own:
+-- What the two accounts of the processes may do. Make them first, with passwords of your own:
 --   CREATE USER 'producer'@'%' IDENTIFIED BY '…';
 --   CREATE USER 'consumer'@'%' IDENTIFIED BY '…';
--- Load this each time after init.sql: a routine that is replaced loses its grants. docs/operations.md says more.
+-- Load this each time after init.sql: a routine that is replaced loses its grants.
 GRANT SELECT ON DBStatus TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON Events TO 'producer'@'%', 'consumer'@'%';
 

@@ -45,9 +45,8 @@ export function createReadyCheck(db: Database): () => Promise<void> {
 }
 
 /**
- * Waits until the database does what a process of this kind asks of it, and resolves to what is worth saying of the
- * server; to undefined if `signal` is aborted. While no server can be reached it goes on trying; what no waiting mends is
- * thrown as a sentence that says what to do.
+ * Waits until the database does what a process of this kind asks of it. Resolves to what is worth saying of the server, to
+ * undefined if `signal` is aborted. Rejects with a sentence that says what to do where waiting does not help.
  */
 export async function checkDatabase(
   db: Database,

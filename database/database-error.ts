@@ -1,19 +1,16 @@
 import { whatToDo } from './what-to-do.ts';
 
-/**
- * What may be concluded from a failed statement:
- * - `not applied`: the server undid it; the same statement may be sent again.
- * - `unavailable`: no server took it, or one that cannot serve; nothing was applied. Try another connection, later.
- * - `unknown`: it was under way when something went wrong; it may or may not have been applied.
- * - `overloaded`: it never left us, for too many others were under way.
- * - `permanent`: the statement or the set-up is wrong; repeating it changes nothing.
- */
-export type DatabaseFault = 'not applied' | 'unavailable' | 'unknown' | 'overloaded' | 'permanent';
+/** What may be concluded from a failed statement; docs/design.md says what follows from each. */
+export type DatabaseFault =
+  | 'not applied' // the server undid it; the same statement may be sent again
+  | 'unavailable' // no server took it, or one that cannot serve; nothing was applied
+  | 'unknown' // it was under way when something went wrong; it may have been applied
+  | 'overloaded' // it never left us: all connections were in use
+  | 'permanent'; // the statement or the set-up is wrong; repeating it changes nothing
 
 /**
- * The only error that leaves database/connect.ts. `cause` is the driver's own, `code` its name for it; the message begins
- * with what a person can do, where that is known. `mayHaveWritten`: a statement that changes something had been sent when
- * it happened. `hasWorked`: no connection could be made, and the same pool was served before.
+ * The only error that leaves database/connect.ts. Its message begins with what a person can do, where that is known.
+ * `mayHaveWritten`: a write had been sent. `hasWorked`: no connection could be made, but earlier ones could.
  */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';

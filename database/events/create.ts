@@ -37,7 +37,7 @@ export interface CreatedOnce {
 
 /**
  * (nothing) -> pending, for each key that was not used before. Resolves to what each key stands for, now or from an earlier
- * call; all of it is committed. Each key may be given once. After an unknown outcome it asks again.
+ * call; all is committed. Each key may be given once. After an unknown outcome it asks again.
  */
 export async function createEventsOnce(
   db: Database,
