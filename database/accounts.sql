@@ -6,7 +6,7 @@ GRANT SELECT ON DBStatus TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON Events TO 'producer'@'%', 'consumer'@'%';
 
 GRANT EXECUTE ON PROCEDURE create_events TO 'producer'@'%';
-GRANT EXECUTE ON PROCEDURE create_keyed_events TO 'producer'@'%';
+GRANT EXECUTE ON PROCEDURE create_events_by_key TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE forget_keys TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE raise_counter TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE revive_events TO 'producer'@'%'; -- for operators, over HTTP

@@ -118,7 +118,7 @@ describe('each account is refused what is not its business', () => {
     consumer: [
       ...NOBODY,
       "CALL create_events('[{}]')",
-      "CALL create_keyed_events('[]')",
+      "CALL create_events_by_key('[]')",
       'CALL forget_keys(0, 1)',
       'CALL raise_counter()',
       "CALL revive_events('[1]')",

@@ -32,8 +32,8 @@ describe('a process that could do nothing is not ready, says what to do, and is 
     [
       'a keyed create’s routine is missing',
       'producer',
-      ['DROP PROCEDURE create_keyed_events'],
-      /routine is missing; load database\/init\.sql.*create_keyed_events/,
+      ['DROP PROCEDURE create_events_by_key'],
+      /routine is missing; load database\/init\.sql.*create_events_by_key/,
     ],
     [
       'a claim’s routine has an older signature',

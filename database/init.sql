@@ -135,8 +135,8 @@ END //
 
 -- Creates what was not created under its key before, for [{"key": …, "howMany": …}, …], each key once. Answers
 -- [[key, first id, how many], …] for all keys. Nobody adds a key while the row of DBStatus is locked.
-DROP PROCEDURE IF EXISTS create_keyed_events //
-CREATE PROCEDURE create_keyed_events(IN requests JSON)
+DROP PROCEDURE IF EXISTS create_events_by_key //
+CREATE PROCEDURE create_events_by_key(IN requests JSON)
 BEGIN
   DECLARE last_id, new_last_id BIGINT UNSIGNED;
   DECLARE created LONGTEXT;

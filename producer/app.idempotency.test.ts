@@ -68,7 +68,7 @@ describe('Idempotency-Key on create-async', () => {
 
   test('finds out by the key what became of a create whose answer was lost', async () => {
     const { app } = startTestApp(db, {
-      createEvents: createBatcher({ db: loseFirstAnswer(database.connect(), 'create_keyed_events('), ...LIMITS }),
+      createEvents: createBatcher({ db: loseFirstAnswer(database.connect(), 'create_events_by_key('), ...LIMITS }),
     });
     const response = await app.request('/create-async', withKey('k'));
     expect(response.status).toBe(202);

@@ -45,7 +45,7 @@ export async function createEventsOnce(
 ): Promise<Map<string, CreatedOnce>> {
   const list = JSON.stringify(requests.map(({ key, events }) => ({ key, howMany: events.length })));
   const create = async () => {
-    const { rows } = await sql<{ created: string | null }[]>`CALL create_keyed_events(${list})`.execute(db);
+    const { rows } = await sql<{ created: string | null }[]>`CALL create_events_by_key(${list})`.execute(db);
     return JSON.parse(rows[0]![0]!.created ?? '[]') as [key: string, firstId: number, howMany: number][];
   };
   let created = await repeatIfUnknown(() => besideForeignClients(db, create));
