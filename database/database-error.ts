@@ -63,7 +63,6 @@ const BY_NUMBER = new Map<number, DatabaseFault>([
 
   [1130, 'permanent'], // no account may log in from this host
   [1820, 'permanent'], // the account must change its password first
-  [1862, 'permanent'], // the same, at the login
   [1449, 'permanent'], // the account that made a routine or trigger is gone
   [1665, 'permanent'], // the binary log is written by statement
   [1153, 'permanent'], // larger than max_allowed_packet

@@ -5,7 +5,6 @@ const SENTENCES = new Map<number, string>([
   [1698, 'The database refuses this account; check DATABASE_URL.'],
   [1130, 'No account of the database may log in from this host; check its accounts.'],
   [1820, 'The password of this account has expired; set a new one.'],
-  [1862, 'The password of this account has expired; set a new one.'],
   [1049, 'The database named in DATABASE_URL does not exist; create it, then load database/init.sql.'],
   [1146, 'The tables are missing; load database/init.sql into this database.'],
   [1054, 'The tables are of another version than this program; load its database/init.sql into an empty database.'],
