@@ -57,7 +57,9 @@ test.each([
 });
 
 test('a Galera node is warned of, for its locks hold on no other', () => {
-  expect(reportOn({ ...good, wsrep_on: 'ON' }).warnings).toEqual([expect.stringContaining('let every process use this one')]);
+  expect(reportOn({ ...good, wsrep_on: 'ON' }).warnings).toEqual([
+    expect.stringContaining('let every process use this one'),
+  ]);
 });
 
 test('a server that takes only small statements is refused', () => {
