@@ -7,7 +7,7 @@ const LIMIT = 100;
 
 /**
  * Every claim passes over an event that another connection keeps locked. Once a minute, when there is nothing to claim, this
- * names those that it sees for the second time: the others may be part of a claim. Does not reject.
+ * names those that it sees for the second time: others may be part of a claim. Never rejects.
  */
 export function createLookForLockedEvents({ db, report }: Pick<ConsumerDeps, 'db' | 'report'>, everyMs = 60_000) {
   let firstSeenAt = new Map<number, number>();

@@ -1,4 +1,4 @@
--- What the two accounts of the processes may do. Make them first, with passwords of your own:
+-- What the two accounts may do. Make them first, with passwords of your own:
 --   CREATE USER 'producer'@'%' IDENTIFIED BY '…';
 --   CREATE USER 'consumer'@'%' IDENTIFIED BY '…';
 -- Load this each time after init.sql: a routine that is replaced loses its grants.

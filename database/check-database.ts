@@ -46,7 +46,7 @@ export function createReadyCheck(db: Database): () => Promise<void> {
 
 /**
  * Waits until the database does what a process of this kind asks of it. Resolves to what is worth saying of the server, to
- * undefined if `signal` is aborted. Rejects with a sentence that says what to do where waiting does not help.
+ * undefined if `signal` is aborted. Rejects with what to do where waiting does not help.
  */
 export async function checkDatabase(
   db: Database,

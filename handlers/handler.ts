@@ -15,7 +15,7 @@ export interface BatchHandler {
 
 /**
  * Resolves to the outcomes of the first events, in their order; the others are given back. Rejects when no event is to
- * blame: nothing is claimed until a call without events resolves. May see an event twice; ends soon after `signal`.
+ * blame: nothing is claimed until a call without events resolves. May see an event twice; heeds `signal`.
  */
 export type HandleBatch = (events: readonly HandlerEvent[], signal: AbortSignal) => Promise<Outcome[]>;
 

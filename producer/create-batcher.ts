@@ -36,7 +36,7 @@ const LONGEST_PAUSE_MS = 5;
 
 /**
  * Group commit: creates that arrive while a transaction runs gather for the next one. The returned function resolves to the
- * first id once all events are committed; the others follow it. A key that was used before stands for its old events.
+ * first id once all events are committed; the others follow it. A known key stands for its old events.
  */
 export function createBatcher({ db, maxRequests, maxQueued = 50_000, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
