@@ -4,6 +4,9 @@
 -- Load this each time after init.sql: a routine that is replaced loses its grants.
 GRANT SELECT ON DBStatus TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON Events TO 'producer'@'%', 'consumer'@'%';
+GRANT SELECT ON Kinds TO 'producer'@'%', 'consumer'@'%';
+GRANT SELECT ON EventPayloads TO 'producer'@'%', 'consumer'@'%';
+GRANT SELECT ON SchemaVersion TO 'producer'@'%', 'consumer'@'%';
 
 GRANT EXECUTE ON PROCEDURE create_events TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE create_events_by_key TO 'producer'@'%';
@@ -11,5 +14,8 @@ GRANT EXECUTE ON PROCEDURE forget_keys TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE raise_counter TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE revive_events TO 'producer'@'%'; -- for operators, over HTTP
 
+GRANT EXECUTE ON PROCEDURE add_kinds TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE claim_events TO 'consumer'@'%';
-GRANT UPDATE (valor, processing, claimed_by, attempts, due_at, filled_at, last_error) ON Events TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE renew_events TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE fill_events TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE give_back_events TO 'consumer'@'%';

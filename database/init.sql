@@ -1,5 +1,6 @@
--- The tables, and the rules that bind clients in every language. Loading it again keeps the data. It needs MySQL 8.4+ or
--- MariaDB 10.6+, and an account that may make triggers: SUPER, or log_bin_trust_function_creators, with a binary log.
+-- The tables, and the rules that bind clients in every language. Loading it again keeps the data; database/upgrades/ brings
+-- up older tables first. It needs MySQL 8.4+ or MariaDB 10.6+, and an account that may make triggers: SUPER, or
+-- log_bin_trust_function_creators, with a binary log. All times are UTC, by the server's clock.
 SET NAMES utf8mb4;
 SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
@@ -12,11 +13,12 @@ BEGIN
   DECLARE refusal VARCHAR(128);
   SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' was not made by init.sql, and stays as it is; load this into a database of its own.')
     INTO refusal FROM information_schema.TABLES AS found
-    WHERE found.TABLE_SCHEMA = DATABASE() AND found.TABLE_NAME IN ('DBStatus', 'Events', 'IdempotencyKeys')
+    WHERE found.TABLE_SCHEMA = DATABASE()
+      AND found.TABLE_NAME IN ('DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'SchemaVersion')
       AND NOT EXISTS (
         SELECT 1 FROM information_schema.COLUMNS AS ours
         WHERE ours.TABLE_SCHEMA = DATABASE() AND ours.TABLE_NAME = found.TABLE_NAME
-          AND ours.COLUMN_NAME IN ('singleton', 'open', 'first_id')
+          AND ours.COLUMN_NAME IN ('singleton', 'lease_until', 'looked_at', 'payload_bytes', 'own_due_at', 'first_id')
       );
   IF refusal IS NOT NULL THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = refusal;
@@ -36,22 +38,55 @@ CREATE TABLE IF NOT EXISTS DBStatus (
 ) ENGINE = InnoDB;
 
 CREATE TABLE IF NOT EXISTS Events (
-  id         BIGINT UNSIGNED  NOT NULL,
-  valor      VARCHAR(255)     NULL,                                  -- the word; NULL or '' until filled
-  processing TINYINT UNSIGNED NOT NULL DEFAULT 0,                    -- 1 while a consumer holds the event, 2 when it is dead
-  -- Who holds it or filled it. Its length never changes, so that a claim makes no row longer.
-  claimed_by CHAR(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT '',
-  attempts   INT UNSIGNED     NOT NULL DEFAULT 0,                    -- how often it was claimed; with claimed_by, the fence
-  due_at     TIMESTAMP(3)     NULL DEFAULT CURRENT_TIMESTAMP(3),     -- from when on it may be claimed; NULL: never, it is dead
-  created_at TIMESTAMP(3)     NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
-  filled_at  TIMESTAMP(3)     NULL,
-  last_error VARCHAR(255)     NULL,
-  open       TINYINT UNSIGNED AS (IF((valor IS NULL OR valor = '') AND due_at IS NOT NULL, 1, NULL)) VIRTUAL,
+  id          BIGINT UNSIGNED   NOT NULL,
+  valor       MEDIUMTEXT        NULL,                              -- NULL or '' until filled; a word, or the JSON of another kind
+  processing  TINYINT UNSIGNED  NOT NULL DEFAULT 0,                -- 1: held. 0: free, or filled. 2: dead, or free and no word
+  kind        SMALLINT UNSIGNED NOT NULL DEFAULT 1,
+  -- Who holds it or filled it, and which claim of it this is: together, the fence. A claim makes no row longer.
+  claimed_by  CHAR(48) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  attempts    INT UNSIGNED      NOT NULL DEFAULT 0,
+  lease_until DATETIME(3)       NOT NULL DEFAULT '2000-01-01 00:00:00',
+  due_at      DATETIME(3)       NULL DEFAULT (UTC_TIMESTAMP(3)),   -- from when on it may be claimed. NULL: dead. Year 9999: it waits for its key
+  failures    SMALLINT UNSIGNED NOT NULL DEFAULT 0,                -- failed attempts and lost leases
+  waits       INT UNSIGNED      NOT NULL DEFAULT 0,                -- how often its handler said: later
+  created_at  DATETIME(3)       NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  filled_at   DATETIME(3)       NULL,
+  last_error  VARCHAR(255)      NULL,
+  dead_reason VARCHAR(255)      NULL,                              -- what its handler said of its death, for whoever waits for it
+  open        TINYINT UNSIGNED  AS (IF((valor IS NULL OR valor = '') AND due_at IS NOT NULL, 1, NULL)) VIRTUAL,
   PRIMARY KEY (id),
-  -- Serves the claim and nothing else. Filled rows have open = NULL and leave its range, so its length is the backlog.
-  KEY claim (open, due_at, id),
+  -- Serves the claim and nothing else. Filled and dead rows have open = NULL and leave its range.
+  KEY claim (kind, open, due_at, id),
   -- 2^53 - 1: beyond it a JSON number is no longer exact.
   CONSTRAINT exact_id CHECK (id BETWEEN 1 AND 9007199254740991)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- A kind of events exists from its first use. Using it again changes nothing that an operator has set.
+CREATE TABLE IF NOT EXISTS Kinds (
+  id        SMALLINT UNSIGNED NOT NULL,
+  name      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  paused    TINYINT UNSIGNED  NOT NULL DEFAULT 0,
+  looked_at DATETIME(3)       NOT NULL DEFAULT '2000-01-01 00:00:00', -- when a consumer last looked at all that is due
+  PRIMARY KEY (id),
+  UNIQUE KEY by_name (name)
+) ENGINE = InnoDB;
+
+-- What was said of an event at its creation, and never changes: wide rows cost a claim and a fill nothing.
+CREATE TABLE IF NOT EXISTS EventPayloads (
+  id            BIGINT UNSIGNED NOT NULL,
+  event_key     VARCHAR(255)    NULL,
+  payload       LONGTEXT        NULL, -- text and not JSON, which would reorder members and round numbers
+  trace         VARCHAR(1024) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  payload_bytes INT UNSIGNED    NOT NULL,
+  PRIMARY KEY (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- The events of each ordering key that are neither filled nor dead. The first of a key is due, the others wait for it.
+CREATE TABLE IF NOT EXISTS EventKeys (
+  event_key  VARCHAR(255)    NOT NULL,
+  id         BIGINT UNSIGNED NOT NULL,
+  own_due_at DATETIME(3)     NOT NULL, -- when it would be due without the others
+  PRIMARY KEY (event_key, id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- What a create with an Idempotency-Key made, so that whoever repeats the key gets the same events again.
@@ -59,16 +94,24 @@ CREATE TABLE IF NOT EXISTS IdempotencyKeys (
   idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   first_id        BIGINT UNSIGNED NOT NULL,
   how_many        INT UNSIGNED    NOT NULL,
-  created_at      TIMESTAMP(3)    NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+  created_at      DATETIME(3)     NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   PRIMARY KEY (idempotency_key),
   KEY forget (created_at)
 ) ENGINE = InnoDB;
 
+CREATE TABLE IF NOT EXISTS SchemaVersion (
+  version   SMALLINT UNSIGNED NOT NULL,
+  singleton TINYINT UNSIGNED  NOT NULL DEFAULT 1,
+  PRIMARY KEY (singleton),
+  CONSTRAINT one_version CHECK (singleton = 1)
+) ENGINE = InnoDB;
+
 INSERT IGNORE INTO DBStatus (id) SELECT COALESCE(MAX(id), 0) FROM Events;
+INSERT IGNORE INTO Kinds (id, name) VALUES (1, 'word');
 
 DELIMITER //
 
--- Rules for every client, also one that knows only id, valor and processing: a word never changes, nobody holds an event
+-- Rules for every client, also one that knows only id, valor and processing: a value never changes, nobody holds an event
 -- without a lease, and a dead one can be filled but not held.
 DROP TRIGGER IF EXISTS keep_filled_and_lease //
 CREATE TRIGGER keep_filled_and_lease BEFORE UPDATE ON Events FOR EACH ROW
@@ -76,43 +119,108 @@ BEGIN
   IF OLD.valor <> '' THEN
     SET NEW.valor = OLD.valor, NEW.processing = 0;
   ELSEIF NEW.valor <> '' THEN
-    SET NEW.filled_at = COALESCE(NEW.filled_at, NOW(3)), NEW.processing = 0;
-  ELSEIF NEW.due_at <> OLD.due_at THEN
+    SET NEW.filled_at = COALESCE(NEW.filled_at, UTC_TIMESTAMP(3)), NEW.processing = 0;
+  ELSEIF NEW.lease_until <> OLD.lease_until THEN
     BEGIN END; -- our own clients know leases
   ELSEIF NEW.due_at IS NULL THEN
     SET NEW.processing = 2; -- it is dead: at 0 it would be the first that such a client takes, for ever
-  ELSEIF NEW.processing = 2 THEN
-    SET NEW.processing = 0;
-  ELSEIF NEW.processing = 1 AND OLD.processing = 0 THEN
+  ELSEIF NEW.processing = 1 AND OLD.processing <> 1 THEN
     -- A claim without a lease. As a new attempt it ends every older claim.
-    SET NEW.due_at = NOW(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = '';
-  ELSEIF NEW.processing = 0 AND OLD.processing = 1 THEN
-    SET NEW.due_at = NOW(3); -- given back
+    SET NEW.lease_until = UTC_TIMESTAMP(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = '';
+  ELSEIF NEW.processing <> 1 THEN
+    SET NEW.processing = IF(NEW.kind = 1 AND NEW.due_at < '9999-01-01', 0, 2);
+    IF OLD.processing = 1 THEN -- given back
+      SET NEW.lease_until = '2000-01-01 00:00:00', NEW.due_at = UTC_TIMESTAMP(3);
+    END IF;
   END IF;
 END //
 
-DROP PROCEDURE IF EXISTS try_lock // -- of an earlier init.sql
-
--- What a table of an earlier init.sql lacks: a claimed_by of fixed length, and 2 for events that are dead. The ALTER copies
--- the table, and writes wait for it.
-DROP PROCEDURE IF EXISTS upgrade_events //
-CREATE PROCEDURE upgrade_events()
+-- Part of a create: inserts the events that follow the id `last_id`. Of each may be said {"kind", "payload", "key",
+-- "delayMs", "trace"}, where the payload is a text of JSON.
+DROP PROCEDURE IF EXISTS insert_events //
+CREATE PROCEDURE insert_events(IN last_id BIGINT UNSIGNED, IN new_events JSON)
 BEGIN
-  IF EXISTS (
-    SELECT 1 FROM information_schema.COLUMNS
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Events' AND COLUMN_NAME = 'claimed_by' AND DATA_TYPE <> 'char'
-  ) THEN
-    ALTER TABLE Events MODIFY claimed_by CHAR(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT '';
+  IF NOT JSON_CONTAINS_PATH(new_events, 'one', '$[*].kind', '$[*].payload', '$[*].key', '$[*].delayMs', '$[*].trace') THEN
+    INSERT INTO Events (id)
+      SELECT last_id + position FROM JSON_TABLE(new_events, '$[*]' COLUMNS (position FOR ORDINALITY)) AS given;
+  ELSE
+    CALL add_kinds(new_events);
+    INSERT INTO Events (id, kind, processing, due_at)
+      SELECT last_id + position, Kinds.id, IF(Kinds.id = 1, 0, 2),
+        UTC_TIMESTAMP(3) + INTERVAL COALESCE(delay_ms, 0) * 1000 MICROSECOND
+      FROM JSON_TABLE(new_events, '$[*]' COLUMNS (
+        position FOR ORDINALITY,
+        kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
+        delay_ms BIGINT UNSIGNED PATH '$.delayMs'
+      )) AS given
+      STRAIGHT_JOIN Kinds FORCE INDEX (by_name) ON Kinds.name = COALESCE(given.kind, 'word');
+    INSERT INTO EventPayloads (id, event_key, payload, trace, payload_bytes)
+      SELECT last_id + position, event_key, payload, trace, COALESCE(OCTET_LENGTH(payload), 0)
+      FROM JSON_TABLE(new_events, '$[*]' COLUMNS (
+        position FOR ORDINALITY,
+        event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.key',
+        payload LONGTEXT PATH '$.payload',
+        trace VARCHAR(1024) CHARACTER SET ascii COLLATE ascii_bin PATH '$.trace'
+      )) AS given
+      WHERE event_key IS NOT NULL OR payload IS NOT NULL OR trace IS NOT NULL;
+    IF JSON_CONTAINS_PATH(new_events, 'one', '$[*].key') THEN
+      CALL insert_keys(last_id, JSON_LENGTH(new_events));
+    END IF;
   END IF;
-  REPEAT
-    UPDATE Events FORCE INDEX (claim) SET processing = 2
-      WHERE open IS NULL AND due_at IS NULL AND (valor IS NULL OR valor = '') AND processing = 0 LIMIT 1000;
-  UNTIL ROW_COUNT() = 0 END REPEAT;
 END //
-CALL upgrade_events() //
-DROP PROCEDURE upgrade_events //
 
--- Creates as many events as the JSON array has elements, and answers the id of the first. The answer is selected before
+-- Part of a create: makes those kinds that are new.
+DROP PROCEDURE IF EXISTS add_kinds //
+CREATE PROCEDURE add_kinds(IN named JSON)
+BEGIN
+  DECLARE new_kinds LONGTEXT;
+  SELECT JSON_ARRAYAGG(unknown.kind) INTO new_kinds FROM (
+    SELECT DISTINCT given.kind FROM JSON_TABLE(named, '$[*]' COLUMNS (
+      kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind'
+    )) AS given
+    WHERE given.kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM Kinds WHERE Kinds.name = given.kind)
+  ) AS unknown;
+  IF new_kinds IS NOT NULL THEN
+    IF JSON_LENGTH(new_kinds) + (SELECT COUNT(*) FROM Kinds) > 1000 THEN
+      SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'There are 1,000 kinds already; a kind is a sort of work, not an id.';
+    END IF;
+    INSERT INTO Kinds (id, name)
+      SELECT known.last_id + position, name
+      FROM JSON_TABLE(new_kinds, '$[*]' COLUMNS (
+        position FOR ORDINALITY, name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$'
+      )) AS unknown
+      JOIN (SELECT MAX(id) AS last_id FROM Kinds) AS known;
+  END IF;
+END //
+
+-- Part of a create: puts its events behind those of the same key that are neither filled nor dead.
+DROP PROCEDURE IF EXISTS insert_keys //
+CREATE PROCEDURE insert_keys(IN last_id BIGINT UNSIGNED, IN how_many INT UNSIGNED)
+BEGIN
+  DECLARE locked BIGINT UNSIGNED;
+  -- Whoever settles the first of a key has its row locked until the next one is due, and then this one may be the first.
+  SELECT COUNT(*) INTO locked FROM (
+    SELECT EventKeys.id FROM (
+      SELECT DISTINCT event_key, (
+        SELECT id FROM EventKeys WHERE EventKeys.event_key = EventPayloads.event_key ORDER BY id LIMIT 1
+      ) AS id
+      FROM EventPayloads WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many
+    ) AS heads
+    STRAIGHT_JOIN EventKeys ON EventKeys.event_key = heads.event_key AND EventKeys.id = heads.id
+    FOR UPDATE /*!80000 OF EventKeys */
+  ) AS heads_locked;
+  INSERT INTO EventKeys (event_key, id, own_due_at)
+    SELECT EventPayloads.event_key, Events.id, Events.due_at
+    FROM EventPayloads STRAIGHT_JOIN Events ON Events.id = EventPayloads.id
+    WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL;
+  UPDATE EventPayloads STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventPayloads.id
+    SET Events.due_at = '9999-12-31 00:00:00', Events.processing = 2
+    WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL
+      AND EXISTS (
+        SELECT 1 FROM EventKeys WHERE EventKeys.event_key = EventPayloads.event_key AND EventKeys.id < EventPayloads.id
+      );
+END //
+-- Creates one event for each element of the JSON array, and answers the id of the first. The answer is selected before
 -- COMMIT: nothing can fail after it.
 DROP PROCEDURE IF EXISTS create_events //
 CREATE PROCEDURE create_events(IN new_events JSON)
@@ -126,20 +234,18 @@ BEGIN
   IF NOT EXISTS (SELECT 1 FROM DBStatus) THEN -- last_id would be what this connection created before
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The row of DBStatus is missing; load database/init.sql again.';
   END IF;
-  INSERT INTO Events (id)
-    SELECT last_id - how_many + created.position
-    FROM JSON_TABLE(new_events, '$[*]' COLUMNS (position FOR ORDINALITY)) AS created;
+  CALL insert_events(last_id - how_many, new_events);
   SELECT last_id - how_many + 1 AS first_id;
   COMMIT;
 END //
 
--- Creates what was not created under its key before, for [{"key": …, "howMany": …}, …], each key once. Answers
--- [[key, first id, how many], …] for all keys. Nobody adds a key while the row of DBStatus is locked.
+-- Creates what was not created under its key before, for [{"key", "howMany", "events"}, …], each key once; without
+-- "events" they are words of which nothing is said. Answers [[key, first id, how many], …] for all keys. Nobody adds a key while the row of DBStatus is locked.
 DROP PROCEDURE IF EXISTS create_events_by_key //
 CREATE PROCEDURE create_events_by_key(IN requests JSON)
 BEGIN
   DECLARE last_id, new_last_id BIGINT UNSIGNED;
-  DECLARE created LONGTEXT;
+  DECLARE created, new_events LONGTEXT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
   SELECT id INTO last_id FROM DBStatus FOR UPDATE;
@@ -162,10 +268,17 @@ BEGIN
     STRAIGHT_JOIN IdempotencyKeys USING (idempotency_key);
   IF new_last_id > last_id THEN
     UPDATE DBStatus SET id = new_last_id;
-    INSERT INTO Events (id)
-      SELECT last_id + position
-      FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', new_last_id - last_id - 1), ']'), '$[*]'
-        COLUMNS (position FOR ORDINALITY)) AS new_event;
+    SET new_events = CONCAT('[0', REPEAT(',0', new_last_id - last_id - 1), ']');
+    IF JSON_CONTAINS_PATH(requests, 'one', '$[*].events') THEN
+      SELECT CONCAT('[', GROUP_CONCAT(new_event ORDER BY first_id, position), ']') INTO new_events
+        FROM JSON_TABLE(requests, '$[*]' COLUMNS (
+          idempotency_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$.key',
+          NESTED PATH '$.events[*]' COLUMNS (position FOR ORDINALITY, new_event JSON PATH '$')
+        )) AS asked
+        STRAIGHT_JOIN IdempotencyKeys USING (idempotency_key)
+        WHERE first_id > last_id;
+    END IF;
+    CALL insert_events(last_id, new_events);
   END IF;
   SELECT created;
   COMMIT;
@@ -180,7 +293,7 @@ BEGIN
   START TRANSACTION;
   SELECT JSON_ARRAYAGG(old.idempotency_key) INTO old_keys FROM (
     SELECT idempotency_key FROM IdempotencyKeys FORCE INDEX (forget)
-    WHERE created_at <= NOW(3) - INTERVAL older_than_ms * 1000 MICROSECOND
+    WHERE created_at <= UTC_TIMESTAMP(3) - INTERVAL older_than_ms * 1000 MICROSECOND
     ORDER BY created_at LIMIT row_limit
     FOR UPDATE SKIP LOCKED
   ) AS old;
@@ -194,33 +307,260 @@ BEGIN
   COMMIT;
 END //
 
--- Claims up to `row_limit` open events that have been due since then. Answers [[id, attempt], …] or NULL, and from when on
--- the next claim need look: one second back at least, for events committed late.
+-- Claims events of several kinds, for [{"kind", "limit", "maxFailures", "since"}, …]; without "since" it looks at all that
+-- is due. Answers, for each in turn, [[id, attempt, failures, waits, created at in ms], …] or NULL, whether it looked at
+-- all, and from when on the next claim need look; and if it claimed any, what was said of them at their creation.
 DROP PROCEDURE IF EXISTS claim_events //
-CREATE PROCEDURE claim_events(
-  IN consumer VARCHAR(64), IN row_limit INT UNSIGNED, IN lease_ms INT UNSIGNED, IN since TIMESTAMP(3)
-)
+CREATE PROCEDURE claim_events(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN lease_ms INT UNSIGNED, IN requests JSON)
 BEGIN
-  DECLARE claimed LONGTEXT;
-  DECLARE last_due_at DATETIME(3);
+  DECLARE position INT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
-  -- FORCE INDEX: LIMIT bounds the locks only in index order.
-  SELECT JSON_ARRAYAGG(JSON_ARRAY(due.id, due.attempts + 1)), MAX(due.due_at) INTO claimed, last_due_at FROM (
-    SELECT id, attempts, due_at FROM Events FORCE INDEX (claim)
-    WHERE open = 1 AND due_at >= since AND due_at <= NOW(3)
-    ORDER BY due_at, id LIMIT row_limit
-    FOR UPDATE SKIP LOCKED
-  ) AS due;
-  IF claimed IS NOT NULL THEN
-    -- FORCE INDEX: MariaDB 10.11 would read a small table whole, and wait for the rows that others hold.
-    UPDATE JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
-      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
-      SET Events.processing = 1, Events.claimed_by = consumer, Events.attempts = Events.attempts + 1,
-          Events.due_at = NOW(3) + INTERVAL lease_ms * 1000 MICROSECOND;
-  END IF;
-  SELECT claimed, LEAST(COALESCE(last_due_at, NOW(3)), NOW(3) - INTERVAL 1 SECOND) AS next_since;
+  WHILE position < JSON_LENGTH(requests) DO
+    CALL claim_kind(consumer, lease_ms, JSON_EXTRACT(requests, CONCAT('$[', position, ']')));
+    SET position = position + 1;
+  END WHILE;
   COMMIT;
+END //
+
+-- Part of a claim: one kind.
+DROP PROCEDURE IF EXISTS claim_kind //
+CREATE PROCEDURE claim_kind(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN lease_ms INT UNSIGNED, IN request JSON)
+BEGIN
+  DECLARE kind_id SMALLINT UNSIGNED;
+  DECLARE is_paused, looks_at_all, has_payloads BOOLEAN DEFAULT FALSE;
+  DECLARE moment DATETIME(3) DEFAULT UTC_TIMESTAMP(3);
+  DECLARE since, last_due_at DATETIME(3);
+  DECLARE first_id, last_id, how_many BIGINT UNSIGNED;
+  DECLARE row_limit INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.limit');
+  DECLARE claimed LONGTEXT;
+
+  SELECT id, paused, looked_at <= moment - INTERVAL 1 SECOND INTO kind_id, is_paused, looks_at_all
+    FROM Kinds WHERE name = JSON_UNQUOTE(JSON_EXTRACT(request, '$.kind'));
+  SET since = JSON_UNQUOTE(JSON_EXTRACT(request, '$.since'));
+  IF looks_at_all THEN
+    -- One look a second is enough for all consumers together. Others wait here, and find it done.
+    UPDATE Kinds SET looked_at = moment WHERE id = kind_id AND looked_at <= moment - INTERVAL 1 SECOND;
+    SET looks_at_all = ROW_COUNT() > 0;
+  END IF;
+  IF looks_at_all OR since IS NULL THEN
+    CALL take_back_events(kind_id, JSON_EXTRACT(request, '$.maxFailures'));
+    -- Without a lock: a claim that stepped over what others hold would lock each of them for a moment.
+    SET since = (
+      SELECT due_at FROM Events FORCE INDEX (claim)
+      WHERE kind = kind_id AND open = 1 AND due_at <= moment AND processing <> 1
+      ORDER BY kind, open, due_at, id LIMIT 1
+    );
+  END IF;
+
+  IF NOT is_paused AND since IS NOT NULL THEN
+    -- FORCE INDEX: LIMIT bounds the locks only in index order.
+    SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempts + 1, failures, waits, created_ms)), MAX(due_at), MIN(id), MAX(id), COUNT(*)
+      INTO claimed, last_due_at, first_id, last_id, how_many
+      FROM (
+        SELECT id, attempts, failures, waits, due_at,
+          TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) DIV 1000 AS created_ms
+        FROM Events FORCE INDEX (claim)
+        WHERE kind = kind_id AND open = 1 AND due_at >= since AND due_at <= moment AND processing <> 1
+        ORDER BY kind, open, due_at, id LIMIT row_limit
+        FOR UPDATE SKIP LOCKED
+      ) AS due;
+  END IF;
+  IF claimed IS NOT NULL THEN
+    SET has_payloads = EXISTS (SELECT 1 FROM EventPayloads WHERE id BETWEEN first_id AND last_id);
+    IF has_payloads THEN
+      CALL cut_claim(claimed);
+      SET how_many = 0; -- it may have been cut
+    END IF;
+    IF last_id - first_id + 1 = how_many THEN
+      -- A run of ids is written as it is read. For a list the server makes a second pass over the rows: 2-4 µs each.
+      UPDATE Events
+        SET processing = 1, claimed_by = consumer, attempts = attempts + 1,
+          lease_until = UTC_TIMESTAMP(3) + INTERVAL lease_ms * 1000 MICROSECOND
+        WHERE id BETWEEN first_id AND last_id;
+    ELSE
+      -- FORCE INDEX: MariaDB 10.11 would read a small table whole, and wait for the rows that others hold.
+      UPDATE JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
+        STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
+        SET Events.processing = 1, Events.claimed_by = consumer, Events.attempts = Events.attempts + 1,
+          Events.lease_until = UTC_TIMESTAMP(3) + INTERVAL lease_ms * 1000 MICROSECOND;
+    END IF;
+  END IF;
+
+  SELECT claimed, has_payloads,
+    DATE_FORMAT(LEAST(COALESCE(last_due_at, moment), moment - INTERVAL 1 SECOND), '%Y-%m-%d %T.%f') AS next_since;
+  IF has_payloads THEN
+    SELECT EventPayloads.id, event_key, payload, trace
+      FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
+      STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id;
+  END IF;
+END //
+
+-- Part of a claim: cuts the list where its payloads become more than 8 MB, after the first event at the earliest.
+DROP PROCEDURE IF EXISTS cut_claim //
+CREATE PROCEDURE cut_claim(INOUT claimed LONGTEXT)
+BEGIN
+  DECLARE bytes BIGINT UNSIGNED;
+  SELECT SUM(payload_bytes) INTO bytes
+    FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
+    STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id;
+  IF bytes > 8000000 THEN
+    SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempt, failures, waits, created_ms)) INTO claimed FROM (
+      SELECT chosen.*, SUM(COALESCE(payload_bytes, 0)) OVER (ORDER BY position) AS bytes_until_here
+      FROM JSON_TABLE(claimed, '$[*]' COLUMNS (
+        position FOR ORDINALITY, id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]',
+        failures INT UNSIGNED PATH '$[2]', waits INT UNSIGNED PATH '$[3]', created_ms BIGINT PATH '$[4]'
+      )) AS chosen
+      LEFT JOIN EventPayloads ON EventPayloads.id = chosen.id
+    ) AS summed
+    WHERE position = 1 OR bytes_until_here <= 8000000;
+  END IF;
+END //
+
+-- Part of a claim: counts a failure for each event whose lease is over, and gives it back. With its attempts spent it is
+-- dead: what ends each of its consumers would otherwise do so for ever.
+DROP PROCEDURE IF EXISTS take_back_events //
+CREATE PROCEDURE take_back_events(IN kind_id SMALLINT UNSIGNED, IN max_failures INT UNSIGNED)
+BEGIN
+  DECLARE lost LONGTEXT;
+  SELECT JSON_ARRAYAGG(JSON_ARRAY(id)) INTO lost FROM (
+    SELECT id FROM Events FORCE INDEX (claim)
+    WHERE kind = kind_id AND open = 1 AND due_at <= UTC_TIMESTAMP(3) AND processing = 1 AND lease_until <= UTC_TIMESTAMP(3)
+    LIMIT 10000
+  ) AS found;
+  IF lost IS NOT NULL THEN
+    UPDATE (
+      SELECT Events.id, Events.failures + 1 >= max_failures AS is_dead
+      FROM JSON_TABLE(lost, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS given
+      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+      WHERE Events.open = 1 AND Events.processing = 1 AND Events.lease_until <= UTC_TIMESTAMP(3)
+      LIMIT 10000 FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
+    ) AS taken
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = taken.id
+    SET Events.failures = Events.failures + 1, Events.claimed_by = '', Events.lease_until = '2000-01-01 00:00:00',
+      Events.processing = IF(taken.is_dead OR kind_id <> 1, 2, 0),
+      Events.due_at = IF(taken.is_dead, NULL, Events.due_at),
+      Events.last_error = IF(taken.is_dead, 'its consumers died', Events.last_error);
+    CALL pass_on_keys(lost);
+  END IF;
+END //
+
+-- Fills those of [[id, attempt, value], …] that this consumer still holds, and answers how many. What another connection
+-- has locked is passed over.
+DROP PROCEDURE IF EXISTS fill_events //
+CREATE PROCEDURE fill_events(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN fills JSON, IN has_keys BOOLEAN)
+BEGIN
+  DECLARE filled INT;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  -- FORCE INDEX: a small table would be read whole, with a wait for rows that others hold. LIMIT: without it MySQL merges the
+  -- inner query into the outer one, which waits. MariaDB knows no OF.
+  UPDATE (
+    SELECT Events.id, given.valor
+    FROM JSON_TABLE(fills, '$[*]' COLUMNS (
+      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor MEDIUMTEXT PATH '$[2]'
+    )) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    WHERE Events.open = 1 AND Events.processing = 1 AND Events.claimed_by = consumer AND Events.attempts = given.attempt
+      AND Events.lease_until > UTC_TIMESTAMP(3) AND given.valor <> ''
+    LIMIT 10000 FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
+  ) AS held
+  STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = held.id
+  SET Events.valor = held.valor, Events.processing = 0, Events.filled_at = UTC_TIMESTAMP(3), Events.last_error = NULL;
+  SET filled = ROW_COUNT();
+  IF has_keys THEN
+    CALL pass_on_keys(fills);
+  END IF;
+  SELECT filled AS written;
+  COMMIT;
+END //
+
+-- Gives back those of [[id, attempt, outcome, delay in ms, reason], …] that this consumer still holds, and answers how many.
+-- The outcome is 'failed' or 'refused', which count, 'later' or 'released'. Without a delay the event is dead.
+DROP PROCEDURE IF EXISTS give_back_events //
+CREATE PROCEDURE give_back_events(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN outcomes JSON, IN has_keys BOOLEAN)
+BEGIN
+  DECLARE given_back INT;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  UPDATE (
+    SELECT Events.id, given.outcome, given.delay_ms, given.reason
+    FROM JSON_TABLE(outcomes, '$[*]' COLUMNS (
+      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', outcome VARCHAR(10) PATH '$[2]',
+      delay_ms BIGINT UNSIGNED PATH '$[3]', reason VARCHAR(255) PATH '$[4]'
+    )) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    WHERE Events.open = 1 AND Events.processing = 1 AND Events.claimed_by = consumer AND Events.attempts = given.attempt
+      AND Events.lease_until > UTC_TIMESTAMP(3)
+    LIMIT 10000 FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
+  ) AS held
+  STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = held.id
+  SET Events.processing = IF(held.delay_ms IS NULL OR Events.kind <> 1, 2, 0), Events.claimed_by = '',
+    Events.lease_until = '2000-01-01 00:00:00',
+    Events.due_at = IF(held.delay_ms IS NULL, NULL, UTC_TIMESTAMP(3) + INTERVAL held.delay_ms * 1000 MICROSECOND),
+    Events.failures = Events.failures + (held.outcome IN ('failed', 'refused')),
+    Events.waits = Events.waits + (held.outcome = 'later'),
+    Events.last_error = COALESCE(held.reason, Events.last_error),
+    Events.dead_reason = IF(held.outcome = 'refused', held.reason, NULL);
+  SET given_back = ROW_COUNT();
+  IF has_keys THEN
+    CALL pass_on_keys(outcomes);
+  END IF;
+  SELECT given_back AS written;
+  COMMIT;
+END //
+
+-- Renews the lease of those of [[id, attempt], …] that this consumer still holds, and answers how many.
+DROP PROCEDURE IF EXISTS renew_events //
+CREATE PROCEDURE renew_events(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN claims JSON, IN lease_ms INT UNSIGNED)
+BEGIN
+  UPDATE (
+    SELECT Events.id
+    FROM JSON_TABLE(claims, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    WHERE Events.open = 1 AND Events.processing = 1 AND Events.claimed_by = consumer AND Events.attempts = given.attempt
+      AND Events.lease_until > UTC_TIMESTAMP(3)
+    LIMIT 10000 FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
+  ) AS held
+  STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = held.id
+  SET Events.lease_until = UTC_TIMESTAMP(3) + INTERVAL lease_ms * 1000 MICROSECOND;
+  SELECT ROW_COUNT() AS written;
+END //
+
+-- Makes the next of each key due, in the transaction that fills or buries the one before: [[id, …], …].
+DROP PROCEDURE IF EXISTS pass_on_keys //
+CREATE PROCEDURE pass_on_keys(IN settled JSON)
+BEGIN
+  DECLARE freed, next_ids LONGTEXT;
+  SELECT JSON_ARRAYAGG(JSON_ARRAY(EventKeys.id, EventKeys.event_key)) INTO freed
+    FROM JSON_TABLE(settled, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS given
+    STRAIGHT_JOIN EventPayloads ON EventPayloads.id = given.id
+    STRAIGHT_JOIN EventKeys ON EventKeys.event_key = EventPayloads.event_key AND EventKeys.id = EventPayloads.id
+    STRAIGHT_JOIN Events ON Events.id = EventKeys.id
+    WHERE Events.open IS NULL;
+  IF freed IS NOT NULL THEN
+    DELETE EventKeys FROM JSON_TABLE(freed, '$[*]' COLUMNS (
+        id BIGINT UNSIGNED PATH '$[0]', event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
+      )) AS given
+      STRAIGHT_JOIN EventKeys ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id;
+    -- FOR UPDATE waits for a create that adds to the same key: it saw the one before, and counts on us.
+    SELECT JSON_ARRAYAGG(nexts.id) INTO next_ids FROM (
+      SELECT DISTINCT (
+        SELECT id FROM EventKeys WHERE EventKeys.event_key = given.event_key ORDER BY id LIMIT 1 FOR UPDATE
+      ) AS id
+      FROM JSON_TABLE(freed, '$[*]' COLUMNS (
+        event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
+      )) AS given
+    ) AS nexts WHERE nexts.id IS NOT NULL;
+    IF next_ids IS NOT NULL THEN
+      UPDATE JSON_TABLE(next_ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS nexts
+        STRAIGHT_JOIN EventPayloads ON EventPayloads.id = nexts.id
+        STRAIGHT_JOIN EventKeys ON EventKeys.event_key = EventPayloads.event_key AND EventKeys.id = nexts.id
+        STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = nexts.id
+        SET Events.due_at = GREATEST(EventKeys.own_due_at, UTC_TIMESTAMP(3)), Events.processing = IF(Events.kind = 1, 0, 2)
+        WHERE Events.open = 1 AND Events.due_at = '9999-12-31 00:00:00';
+    END IF;
+  END IF;
 END //
 
 -- Raises a counter that stayed behind the newest event, as a client leaves it that inserts before it raises.
@@ -242,15 +582,19 @@ BEGIN
     SELECT Events.id FROM JSON_TABLE(ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
     WHERE Events.due_at IS NULL AND (Events.valor IS NULL OR Events.valor = '')
-    FOR UPDATE /*!80000 OF Events */ SKIP LOCKED -- MariaDB has no OF, and needs none
+    LIMIT 10000 FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
   ) AS found;
   IF dead IS NOT NULL THEN
     UPDATE JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
-      SET Events.due_at = NOW(3), Events.attempts = 0, Events.processing = 0, Events.claimed_by = '';
+      SET Events.due_at = UTC_TIMESTAMP(3), Events.failures = 0, Events.dead_reason = NULL, Events.claimed_by = '',
+        Events.processing = IF(Events.kind = 1, 0, 2);
   END IF;
   SELECT dead AS revived;
   COMMIT;
 END //
 
 DELIMITER ;
+
+-- Last, so that tables which were loaded halfway have no version.
+INSERT INTO SchemaVersion (version) VALUES (2) ON DUPLICATE KEY UPDATE version = 2;

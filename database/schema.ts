@@ -4,7 +4,11 @@ import type { ColumnType, Generated } from 'kysely';
 export interface Schema {
   DBStatus: DBStatusTable;
   Events: EventsTable;
+  Kinds: KindsTable;
+  EventPayloads: EventPayloadsTable;
+  EventKeys: EventKeysTable;
   IdempotencyKeys: IdempotencyKeysTable;
+  SchemaVersion: SchemaVersionTable;
 }
 
 export interface DBStatusTable {
@@ -16,13 +20,44 @@ export interface EventsTable {
   id: number;
   valor: string | null;
   processing: Generated<number>;
-  claimed_by: string | null;
+  kind: Generated<number>;
+  claimed_by: Generated<string>;
   attempts: Generated<number>;
+  lease_until: Generated<Date>;
   due_at: Date | null;
+  failures: Generated<number>;
+  waits: Generated<number>;
   created_at: Generated<Date>;
   filled_at: Date | null;
   last_error: string | null;
+  dead_reason: string | null;
   open: ColumnType<1 | null, never, never>;
+}
+
+export interface KindsTable {
+  id: number;
+  name: string;
+  paused: Generated<number>;
+  looked_at: Generated<Date>;
+}
+
+export interface EventPayloadsTable {
+  id: number;
+  event_key: string | null;
+  payload: string | null;
+  trace: string | null;
+  payload_bytes: number;
+}
+
+export interface EventKeysTable {
+  event_key: string;
+  id: number;
+  own_due_at: Date;
+}
+
+export interface SchemaVersionTable {
+  version: number;
+  singleton: Generated<number>;
 }
 
 export interface IdempotencyKeysTable {

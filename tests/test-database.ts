@@ -32,7 +32,9 @@ export async function createTestDatabase(options: Partial<DatabaseOptions> = {})
     url,
     connect,
     letTimePass: async () => {
-      await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 SECOND WHERE open = 1`.execute(db);
+      await sql`UPDATE Events SET due_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND, lease_until = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND WHERE open = 1 AND due_at < '9999-01-01'`.execute(
+        db,
+      );
     },
     async [Symbol.asyncDispose]() {
       for (const pool of pools) await pool.destroy();
@@ -47,7 +49,8 @@ export async function useTestDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
   beforeEach(async () => {
     await sql`DELETE FROM Events`.execute(database.db);
-    await sql`DELETE FROM IdempotencyKeys`.execute(database.db);
+    for (const table of ['IdempotencyKeys', 'EventPayloads', 'EventKeys'])
+      await sql`DELETE FROM ${sql.table(table)}`.execute(database.db);
     await sql`UPDATE DBStatus SET id = 0`.execute(database.db);
   });
   afterAll(() => database[Symbol.asyncDispose]());

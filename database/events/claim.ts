@@ -1,45 +1,87 @@
 import { sql } from 'kysely';
 import type { Database } from '../connect.ts';
 
-/** A claim: its consumer holds this event until the lease ends. With `claimedBy`, `attempt` is the fence. */
+/** A claim: its consumer holds this event until the lease ends. With the consumer's name, `attempt` is the fence. */
 export interface Claim {
   id: number;
+  /** Which claim of the event this is, from 1. */
   attempt: number;
 }
 
-export interface ClaimRequest {
-  /** Unlike that of any other claim. */
-  claimedBy: string;
+export interface ClaimedEvent extends Claim {
+  /** Failed attempts and lost leases before this one. */
+  failures: number;
+  /** How often its handler said `later`. */
+  waits: number;
+  createdAt: Date;
+  key?: string;
+  /** The text of JSON that its creator gave. */
+  payload?: string;
+  trace?: string;
+}
+
+export interface KindRequest {
+  kind: string;
   limit: number;
+  /** An event that loses as many leases, with its failures, is dead. */
+  maxFailures: number;
+  /** Look only at what has been due since then: the `nextSince` of an earlier claim. @default look at all */
+  since?: string | undefined;
+}
+
+export interface ClaimRequest {
+  /** Unlike that of any other consumer; at most 48 characters. */
+  claimedBy: string;
   leaseMs: number;
-  /** Look only at what has been due since then. @default look at all */
-  since?: Date | undefined;
+  kinds: readonly KindRequest[];
 }
 
-export interface ClaimResult {
+export interface KindClaims {
   /** By id. */
-  claims: Claim[];
-  /** From when on the next claim need look: what was due before is taken. Now and then, let one look at all. */
-  nextSince: Date;
+  claims: ClaimedEvent[];
+  /** From when on the next claim need look: what was due before is taken, or found once a second by one of all consumers. */
+  nextSince: string;
 }
-
-// The first moment that a TIMESTAMP can hold.
-const EVER = new Date(1_000);
 
 /**
- * pending -> processing, for up to `limit` events that are open and due, oldest first. Each is held for `leaseMs`, by
- * the database's clock. No claims do not mean an empty table: others may hold what is left.
+ * open and due -> held, oldest first, for each of the kinds, in one round trip. Each is held for `leaseMs`, by the database's
+ * clock. No claims do not mean an empty table: others may hold what is left. At most 8 MB of payloads a kind.
  */
-export async function claimEvents(
-  db: Database,
-  { claimedBy, limit, leaseMs, since = EVER }: ClaimRequest,
-): Promise<ClaimResult> {
-  const { rows } = await sql<
-    { claimed: string | null; next_since: Date }[]
-  >`CALL claim_events(${claimedBy}, ${limit}, ${leaseMs}, ${since})`.execute(db);
-  const { claimed, next_since } = rows[0]![0]!;
-  const claims = (JSON.parse(claimed ?? '[]') as [id: number, attempt: number][])
-    .map(([id, attempt]) => ({ id, attempt }))
+export async function claimEvents(db: Database, { claimedBy, leaseMs, kinds }: ClaimRequest): Promise<KindClaims[]> {
+  const { rows } = await sql<ResultSet>`CALL claim_events(${claimedBy}, ${leaseMs}, ${JSON.stringify(kinds)})`.execute(
+    db,
+  );
+  const results = rows[Symbol.iterator]();
+  return kinds.map(() => {
+    const [head] = results.next().value as [ClaimHead];
+    const details = head.has_payloads ? (results.next().value as DetailsRow[]) : [];
+    return { claims: toClaimedEvents(head.claimed, details), nextSince: head.next_since };
+  });
+}
+
+type ClaimedTuple = [id: number, attempt: number, failures: number, waits: number, createdMs: number];
+type ClaimHead = { claimed: string | null; has_payloads: 0 | 1; next_since: string };
+type DetailsRow = { id: number; event_key: string | null; payload: string | null; trace: string | null };
+type ResultSet = [ClaimHead] | DetailsRow[];
+
+function toClaimedEvents(claimed: string | null, rows: DetailsRow[]): ClaimedEvent[] {
+  const details = new Map(rows.map((row) => [row.id, row]));
+  return (JSON.parse(claimed ?? '[]') as ClaimedTuple[])
+    .map(([id, attempt, failures, waits, createdMs]) => ({
+      id,
+      attempt,
+      failures,
+      waits,
+      createdAt: new Date(createdMs),
+      ...toDetails(details.get(id)),
+    }))
     .toSorted((a, b) => a.id - b.id);
-  return { claims, nextSince: next_since };
+}
+
+function toDetails(row: DetailsRow | undefined): Pick<ClaimedEvent, 'key' | 'payload' | 'trace'> {
+  return {
+    ...(row?.event_key != null && { key: row.event_key }),
+    ...(row?.payload != null && { payload: row.payload }),
+    ...(row?.trace != null && { trace: row.trace }),
+  };
 }

@@ -4,8 +4,19 @@ import type { Database } from '../connect.ts';
 import { isDuplicateKey } from '../database-error.ts';
 import { repeatIfUnknown } from './repeat-if-unknown.ts';
 
-/** What a caller may say of an event that it creates. Nothing yet. */
-export type NewEvent = Record<string, never>;
+/** What a caller may say of an event that it creates; limits.ts says how much. */
+export interface NewEvent {
+  /** It exists from its first use. @default 'word' */
+  kind?: string;
+  /** A text of JSON. It is kept as it is, digit for digit. */
+  payload?: string;
+  /** Events with the same key are worked on one at a time, in the order of their ids. */
+  key?: string;
+  /** How long it is not due. @default 0 */
+  delayMs?: number;
+  /** The W3C traceparent and tracestate of who creates it. */
+  trace?: string;
+}
 
 // Foreign clients may set the counter back as soon as it is mended, so once or twice is not enough.
 const CREATE_TRIES = 10;
@@ -43,7 +54,10 @@ export async function createEventsOnce(
   db: Database,
   requests: readonly KeyedCreate[],
 ): Promise<Map<string, CreatedOnce>> {
-  const list = JSON.stringify(requests.map(({ key, events }) => ({ key, howMany: events.length })));
+  const isPlain = requests.every(({ events }) => events.every(saysNothing));
+  const list = JSON.stringify(
+    requests.map(({ key, events }) => ({ key, howMany: events.length, ...(isPlain ? {} : { events }) })),
+  );
   const create = async () => {
     const { rows } = await sql<{ created: string | null }[]>`CALL create_events_by_key(${list})`.execute(db);
     return JSON.parse(rows[0]![0]!.created ?? '[]') as [key: string, firstId: number, howMany: number][];
@@ -61,6 +75,11 @@ export async function forgetKeys(
 ): Promise<number> {
   const { rows } = await sql<{ forgotten: number }[]>`CALL forget_keys(${olderThanMs}, ${limit})`.execute(db);
   return rows[0]![0]!.forgotten;
+}
+
+function saysNothing(event: NewEvent): boolean {
+  for (const _member in event) return false;
+  return true;
 }
 
 async function besideForeignClients<T>(db: Database, create: () => Promise<T>): Promise<T> {

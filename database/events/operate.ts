@@ -5,11 +5,16 @@ import { type EventView, IS_HELD, toView } from './read.ts';
 
 /** All that a person asks about an event. */
 export interface EventDetails extends EventView {
+  /** How often it was claimed. */
   attempts: number;
+  /** Failed attempts and lost leases. */
+  failures: number;
   /** Who holds it or filled it. */
   claimedBy: string | null;
-  /** From when on it may be claimed, which is the end of the lease while it is held; null for a dead one: never. */
+  /** From when on it may be claimed; null for a dead one: never. */
   dueAt: Date | null;
+  /** Until when it is held; null if it is not. */
+  leaseUntil: Date | null;
   createdAt: Date;
   filledAt: Date | null;
   lastError: string | null;
@@ -23,19 +28,34 @@ export interface DeadPage {
   after?: number;
 }
 
-/** At most `limit` dead events, by id. Reads no more rows than that, however many are filled. */
+/** At most `limit` dead events, by id. Reads no more rows than that of each kind, however many are filled. */
 export async function listDead(db: Database, { limit, after = 0 }: DeadPage): Promise<EventDetails[]> {
+  const kinds = await db.selectFrom('Kinds').select('id').execute();
   // Dead rows are the only ones of the claim's index in which both columns are NULL, and stand there by id.
-  const { rows } = await sql<Selectable<EventsTable> & { held: number }>`
-    SELECT Events.*, 0 AS held FROM Events FORCE INDEX (claim)
-    WHERE open IS NULL AND due_at IS NULL AND id > ${after} AND (valor IS NULL OR valor = '')
-    ORDER BY id LIMIT ${sql.lit(limit)}`.execute(db);
+  const pages = kinds.map(
+    ({ id }) => sql`(
+      SELECT id FROM Events FORCE INDEX (claim)
+      WHERE kind = ${id} AND open IS NULL AND due_at IS NULL AND id > ${after} AND (valor IS NULL OR valor = '')
+      ORDER BY kind, open, due_at, id LIMIT ${sql.lit(limit)})`,
+  );
+  const { rows } = await sql<DetailsRow>`
+    SELECT Events.*, Kinds.name AS kindName, 0 AS held
+    FROM (${sql.join(pages, sql` UNION ALL `)} ORDER BY id LIMIT ${sql.lit(limit)}) AS dead
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = dead.id
+    STRAIGHT_JOIN Kinds ON Kinds.id = Events.kind
+    ORDER BY Events.id`.execute(db);
   return rows.map(toDetails);
 }
 
 /** One event as an operator sees it, or undefined. */
 export async function showEvent(db: Database, id: number): Promise<EventDetails | undefined> {
-  const row = await db.selectFrom('Events').selectAll().select(IS_HELD).where('id', '=', id).executeTakeFirst();
+  const row = await db
+    .selectFrom('Events')
+    .innerJoin('Kinds', 'Kinds.id', 'Events.kind')
+    .selectAll('Events')
+    .select(['Kinds.name as kindName', IS_HELD])
+    .where('Events.id', '=', id)
+    .executeTakeFirst();
   return row && toDetails(row);
 }
 
@@ -59,13 +79,17 @@ export async function reviveAllDead(db: Database): Promise<number> {
   }
 }
 
-function toDetails(row: Selectable<EventsTable> & { held: number }): EventDetails {
-  const { attempts, claimed_by, due_at, created_at, filled_at, last_error } = row;
+type DetailsRow = Selectable<EventsTable> & { kindName: string; held: number };
+
+function toDetails(row: DetailsRow): EventDetails {
+  const { attempts, failures, claimed_by, due_at, lease_until, created_at, filled_at, last_error } = row;
   return {
     ...toView(row),
     attempts,
+    failures,
     claimedBy: claimed_by || null,
     dueAt: due_at,
+    leaseUntil: row.held ? lease_until : null,
     createdAt: created_at,
     filledAt: filled_at,
     lastError: last_error,

@@ -4,14 +4,17 @@ import type { EventsTable } from '../schema.ts';
 
 export interface EventView {
   id: number;
+  kind: string;
+  /** The text of a word, or the JSON of another kind; null until it is filled. */
   valor: string | null;
   status: 'pending' | 'processing' | 'filled' | 'dead';
 }
 
-/** An event that nobody will work on any more; `gone`: somebody deleted its row. `valor` is the word of a filled one. */
+/** An event that nobody will work on any more; `gone`: somebody deleted its row. */
 export type SettledEvent =
-  | { id: number; valor: string; status: 'filled' }
-  | { id: number; valor: null; status: 'dead' }
+  | { id: number; kind: string; valor: string; status: 'filled' }
+  /** With the reason that its handler gave for whoever waits. */
+  | { id: number; kind: string; valor: null; status: 'dead'; deadReason: string | null }
   | { id: number; valor: null; status: 'gone' };
 
 /** How many events were ever created. */
@@ -23,31 +26,33 @@ export async function countEvents(db: Database): Promise<number> {
 export async function findEvent(db: Database, id: number): Promise<EventView | undefined> {
   const row = await db
     .selectFrom('Events')
-    .select(['id', 'valor', 'due_at', IS_HELD])
-    .where('id', '=', id)
+    .innerJoin('Kinds', 'Kinds.id', 'Events.kind')
+    .select(['Events.id', 'Kinds.name as kindName', 'valor', 'due_at', IS_HELD])
+    .where('Events.id', '=', id)
     .executeTakeFirst();
   return row && toView(row);
 }
 
 /** Which of these events are filled, dead or gone by now, in one query whatever their number. */
 export async function findSettledEvents(db: Database, ids: readonly number[]): Promise<SettledEvent[]> {
-  const { rows } = await sql<{ id: number; found: number | null; valor: string | null }>`
-    SELECT waiting.id, Events.id AS found, Events.valor
+  const { rows } = await sql<{ id: number; name: string | null; valor: string | null; dead_reason: string | null }>`
+    SELECT waiting.id, Kinds.name, Events.valor, Events.dead_reason
     FROM JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS waiting
     LEFT JOIN Events FORCE INDEX (PRIMARY) ON Events.id = waiting.id
+    LEFT JOIN Kinds ON Kinds.id = Events.kind
     WHERE Events.open IS NULL`.execute(db);
-  return rows.map(({ id, found, valor }) => {
-    if (valor) return { id, valor, status: 'filled' };
-    return { id, valor: null, status: found === null ? 'gone' : 'dead' };
+  return rows.map(({ id, name, valor, dead_reason }) => {
+    if (name === null) return { id, valor: null, status: 'gone' };
+    if (valor) return { id, kind: name, valor, status: 'filled' };
+    return { id, kind: name, valor: null, status: 'dead', deadReason: dead_reason };
   });
 }
 
-export const IS_HELD = sql<number>`processing = 1 AND due_at > NOW(3)`.as('held');
+export const IS_HELD = sql<number>`processing = 1 AND lease_until > UTC_TIMESTAMP(3)`.as('held');
 
-export type ViewRow = Pick<Selectable<EventsTable>, 'id' | 'valor' | 'due_at'> & { held: number };
+export type ViewRow = Pick<Selectable<EventsTable>, 'id' | 'valor' | 'due_at'> & { kindName: string; held: number };
 
-export function toView({ id, valor, due_at, held }: ViewRow): EventView {
-  if (valor) return { id, valor, status: 'filled' };
-  if (due_at === null) return { id, valor: null, status: 'dead' };
-  return { id, valor: null, status: held ? 'processing' : 'pending' };
+export function toView({ id, kindName, valor, due_at, held }: ViewRow): EventView {
+  const status = valor ? 'filled' : due_at === null ? 'dead' : held ? 'processing' : 'pending';
+  return { id, kind: kindName, valor: valor || null, status };
 }

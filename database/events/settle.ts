@@ -1,98 +1,130 @@
 import { sql } from 'kysely';
 import type { Database } from '../connect.ts';
 import type { Claim } from './claim.ts';
-import { type Written, writeFenced } from './fence.ts';
 import { repeatIfUnknown } from './repeat-if-unknown.ts';
 
+/** Claims of one consumer. */
+export interface Fenced<T extends Claim> {
+  claimedBy: string;
+  claims: readonly T[];
+}
+
 /**
- * Rows that another connection has locked are passed over, so that no other waits. The caller may try them again until
- * their lease is over. All other claims that a result lacks are lost, and their events unchanged.
+ * What became of them. A row that another connection has locked is passed over, so that no other waits; the caller may try it
+ * again until its lease is over. Lost: somebody else may hold the event by now, and it is unchanged.
  */
-export interface Settled {
-  /** Ids whose claims still hold. */
-  locked: number[];
+export interface Written<T extends Claim> {
+  written: readonly T[];
+  locked: readonly T[];
+  lost: readonly T[];
 }
 
-export interface Fill extends Claim {
-  valor: string;
-}
+/** The value: a word, or the text of JSON of another kind. */
+export type Fill = Claim & { valor: string };
 
-/** processing -> filled. Resolves to the ids that were filled. A value is 1 to 255 characters of well-formed text. */
-export async function fillEvents(
+/** held -> filled. Each value is written once, and never changes. */
+export function fillEvents<T extends Fill>(
   db: Database,
-  { claimedBy, fills }: { claimedBy: string; fills: readonly Fill[] },
-): Promise<Settled & { filled: Set<number> }> {
-  const fenced = { claimedBy, claims: fills.map(({ valor, ...claim }) => ({ ...claim, text: valor })) };
-  const set = sql`valor = held.text, processing = 0, filled_at = NOW(3), last_error = NULL`;
+  { claimedBy, claims, hasKeys = true }: Fenced<T> & HasKeys,
+): Promise<Written<T>> {
+  const list = JSON.stringify(claims.map(({ id, attempt, valor }) => [id, attempt, valor]));
   // What it filled the first time is no longer open.
-  const { written, ours } = await repeatIfUnknown(() => writeFenced(db, fenced, { set, where: sql`given.text <> ''` }));
-  const filled = written === fills.length ? fills : ours.filter(({ isFilled }) => isFilled);
-  return { filled: new Set(filled.map(({ id }) => id)), locked: stillHeld(ours) };
+  return repeatIfUnknown(async () => {
+    const written = await call(db, sql`fill_events(${claimedBy}, ${list}, ${hasKeys})`);
+    if (written === claims.length) return { written: claims, locked: [], lost: [] };
+    const ours = await findOurs(db, { claimedBy, claims });
+    return split(claims, ours, ({ isFilled }) => isFilled === 1);
+  });
 }
 
-/** processing -> processing, until `leaseMs` from now: for a holder that needs longer. Resolves to how many. */
-export async function renewEvents(
-  db: Database,
-  { leaseMs, ...fenced }: { claimedBy: string; claims: readonly Claim[]; leaseMs: number },
-): Promise<Settled & { renewed: number }> {
-  const set = sql`due_at = NOW(3) + INTERVAL ${leaseMs * 1_000} MICROSECOND`;
-  const { written, ours } = await writeFenced(db, fenced, { set });
-  const held = ours.filter(({ isFilled }) => !isFilled);
-  // The leases that were renewed end together, after all others.
-  const latest = Math.max(...held.map(({ due_at }) => due_at.getTime()));
-  const notRenewed = written === 0 ? held : held.filter(({ due_at }) => due_at.getTime() < latest);
-  return { renewed: written, locked: notRenewed.map(({ id }) => id) };
+export interface HasKeys {
+  /** Whether any of the events may have an ordering key. @default true */
+  hasKeys?: boolean;
 }
+
+export type GiveBack = Claim &
+  (
+    | { outcome: 'failed'; reason: string /** Without one it is dead. */; delayMs: number | undefined }
+    | { outcome: 'refused'; reason: string }
+    | { outcome: 'later'; delayMs: number }
+    | { outcome: 'released' }
+  );
 
 /**
- * processing -> pending, untouched: due at once, and the attempt does not count. For claims that were never worked on.
- * Resolves to how many.
+ * held -> due again, at once or after a pause, or -> dead. Failed and refused ones count a failure; a refused one is dead, and
+ * its reason is for whoever waits for it. `givenBack`: how many; those that are not locked either are lost.
  */
-export async function releaseEvents(
+export async function giveBackEvents<T extends GiveBack>(
   db: Database,
-  fenced: { claimedBy: string; claims: readonly Claim[] },
-): Promise<Settled & { released: number }> {
-  const set = sql`processing = 0, claimed_by = '', attempts = attempts - 1, due_at = NOW(3)`;
-  const { written, ours } = await writeFenced(db, fenced, { set });
-  return { released: written, locked: stillHeld(ours) };
+  { claimedBy, claims, hasKeys = true }: Fenced<T> & HasKeys,
+): Promise<{ givenBack: number; locked: readonly T[] }> {
+  const list = JSON.stringify(claims.map(toTuple));
+  const givenBack = await call(db, sql`give_back_events(${claimedBy}, ${list}, ${hasKeys})`);
+  if (givenBack === claims.length) return { givenBack, locked: [] };
+  const ours = await findOurs(db, { claimedBy, claims });
+  return { givenBack, locked: split(claims, ours, () => false).locked };
+}
+
+/** held -> held, until `leaseMs` from now: for a holder that needs longer. */
+export async function renewEvents<T extends Claim>(
+  db: Database,
+  { claimedBy, claims, leaseMs }: Fenced<T> & { leaseMs: number },
+): Promise<Written<T>> {
+  const list = JSON.stringify(claims.map(({ id, attempt }) => [id, attempt]));
+  const written = await call(db, sql`renew_events(${claimedBy}, ${list}, ${leaseMs})`);
+  if (written === claims.length) return { written: claims, locked: [], lost: [] };
+  const ours = (await findOurs(db, { claimedBy, claims })).filter(({ isFilled }) => !isFilled);
+  // The leases that were renewed end together, after all others.
+  const latest = Math.max(...ours.map(({ lease_until }) => lease_until.getTime()));
+  return split(claims, ours, ({ lease_until }) => written > 0 && lease_until.getTime() === latest);
+}
+
+async function call(db: Database, routine: ReturnType<typeof sql>): Promise<number> {
+  const { rows } = await sql<{ written: number }[]>`CALL ${routine}`.execute(db);
+  return rows[0]![0]!.written;
+}
+
+interface Ours {
+  id: number;
+  isFilled: 0 | 1;
+  lease_until: Date;
+}
+
+/** Those that these claims still hold, or have filled. Locks nothing. */
+async function findOurs(db: Database, { claimedBy, claims }: Fenced<Claim>): Promise<Ours[]> {
+  const list = JSON.stringify(claims.map(({ id, attempt }) => [id, attempt]));
+  const { rows } = await sql<Ours>`
+    SELECT Events.id, Events.open IS NULL AS isFilled, Events.lease_until
+    FROM JSON_TABLE(${list}, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    WHERE Events.claimed_by = ${claimedBy} AND Events.attempts = given.attempt
+      AND (Events.valor <> '' OR Events.processing = 1 AND Events.lease_until > UTC_TIMESTAMP(3))`.execute(db);
+  return rows;
+}
+
+function split<T extends Claim>(claims: readonly T[], ours: Ours[], isWritten: (row: Ours) => boolean): Written<T> {
+  const rows = new Map(ours.map((row) => [row.id, row]));
+  const groups = Object.groupBy(claims, ({ id }) => {
+    const row = rows.get(id);
+    return row ? (isWritten(row) ? 'written' : 'locked') : 'lost';
+  });
+  return { written: groups.written ?? [], locked: groups.locked ?? [], lost: groups.lost ?? [] };
 }
 
 const REASON_LIMIT = 255;
 
-export interface Failure extends Claim {
-  /** Shown to people; cut at 255 characters. */
-  reason: string;
-}
-
-export interface RetryPolicy {
-  /** After this many attempts an event is dead. */
-  maxAttempts: number;
-  /** Before the second attempt, in ms; doubled for each one after that, up to `maxDelayMs`. */
-  firstDelayMs: number;
-  maxDelayMs: number;
-}
-
-/**
- * processing -> pending after a pause that doubles with each attempt, or -> dead when the attempts are spent: never due,
- * and not to be taken by clients that know only `processing = 0`. Resolves to how many.
- */
-export async function failEvents(
-  db: Database,
-  { claimedBy, failures, retry }: { claimedBy: string; failures: readonly Failure[]; retry: RetryPolicy },
-): Promise<Settled & { failed: number }> {
-  const { maxAttempts, firstDelayMs, maxDelayMs } = retry;
-  const fenced = { claimedBy, claims: failures.map(({ reason, ...claim }) => ({ ...claim, text: storable(reason) })) };
-  // The exponent is bounded before the delay is: POW fails where a double ends.
-  const set = sql`
-    processing = IF(attempts >= ${maxAttempts}, 2, 0), claimed_by = '', last_error = held.text,
-    due_at = IF(attempts >= ${maxAttempts}, NULL, NOW(3) + INTERVAL
-      LEAST(${firstDelayMs} * POW(2, LEAST(attempts, 40) - 1), ${maxDelayMs}) * 1000 MICROSECOND)`;
-  const { written, ours } = await writeFenced(db, fenced, { set });
-  return { failed: written, locked: stillHeld(ours) };
-}
-
-function stillHeld(ours: Written['ours']): number[] {
-  return ours.filter(({ isFilled }) => !isFilled).map(({ id }) => id);
+function toTuple(claim: GiveBack): unknown[] {
+  const { id, attempt, outcome } = claim;
+  switch (outcome) {
+    case 'failed':
+      return [id, attempt, outcome, claim.delayMs ?? null, storable(claim.reason)];
+    case 'refused':
+      return [id, attempt, outcome, null, storable(claim.reason)];
+    case 'later':
+      return [id, attempt, outcome, claim.delayMs];
+    case 'released':
+      return [id, attempt, outcome, 0];
+  }
 }
 
 /** As many characters as the column takes, which are not UTF-16 units, and no half ones, which JSON does not carry. */
