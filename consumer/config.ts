@@ -23,12 +23,12 @@ export const consumerSettings = {
   }),
   CONSUMER_BATCH: wholeNumber({
     max: 10_000,
-    default: CONSUMER_DEFAULTS.batch,
+    default: 1_000,
     why: 'The limit of events in one claim; large batches make a drain fast',
   }),
   CONSUMER_CONCURRENCY: wholeNumber({
     max: 100,
-    default: CONSUMER_DEFAULTS.concurrency,
+    default: 2,
     why: 'The limit of batches in progress: one is claimed while another is filled',
   }),
   CONSUMER_POLL_MS: milliseconds({
@@ -53,11 +53,11 @@ export const consumerSettings = {
   }),
   MAX_ATTEMPTS: wholeNumber({
     max: 1_000_000,
-    default: CONSUMER_DEFAULTS.retry.maxAttempts,
+    default: 5,
     why: 'An event dies when the attempt with this number fails; a claim whose lease ran out counts as one',
   }),
   RETRY_DELAY_MS: milliseconds({
-    default: CONSUMER_DEFAULTS.retry.firstDelayMs,
+    default: 10_000,
     why: 'The pause before the second attempt of an event; it doubles each time, up to 60 times as long',
   }),
   SHUTDOWN_GRACE_MS: milliseconds({

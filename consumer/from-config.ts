@@ -1,4 +1,6 @@
 import type { DatabaseOptions } from '../database/connect.ts';
+import { defineHandlers } from '../handlers/define-handlers.ts';
+import type { BatchDefinition } from '../handlers/definition.ts';
 import { createWordHandler } from '../handlers/words.ts';
 import { isForPeople } from '../process/json-log.ts';
 import type { ConsumerConfig } from './config.ts';
@@ -32,20 +34,23 @@ export function toDatabaseOptions(config: ConsumerConfig, report: Report, signal
   };
 }
 
-export function toConsumerOptions(config: ConsumerConfig): Pick<ConsumerOptions, 'handler'> & Partial<ConsumerOptions> {
+export function toConsumerOptions(config: ConsumerConfig): Omit<ConsumerOptions, 'db'> {
   return {
-    handler: createWordHandler({ url: config.WORD_SERVICE_URL, attemptMs: config.WORD_ATTEMPT_MS }),
+    handlers: defineHandlers({ word: toWordHandler(config) }),
     name: config.CONSUMER_NAME,
-    batch: config.CONSUMER_BATCH,
-    concurrency: config.CONSUMER_CONCURRENCY,
     pollMs: config.CONSUMER_POLL_MS,
     once: config.once,
     leaseMs: config.LEASE_MS,
-    retry: {
-      maxAttempts: config.MAX_ATTEMPTS,
-      firstDelayMs: config.RETRY_DELAY_MS,
-      maxDelayMs: config.RETRY_DELAY_MS * 60,
-    },
     finishMs: Math.max(0, config.SHUTDOWN_GRACE_MS - GIVE_BACK_MS),
+  };
+}
+
+function toWordHandler(config: ConsumerConfig): BatchDefinition {
+  return {
+    ...createWordHandler({ url: config.WORD_SERVICE_URL, attemptMs: config.WORD_ATTEMPT_MS }),
+    batch: config.CONSUMER_BATCH,
+    concurrency: config.CONSUMER_CONCURRENCY,
+    attempts: config.MAX_ATTEMPTS,
+    retryDelayMs: (failures) => config.RETRY_DELAY_MS * Math.min(2 ** (failures - 1), 60),
   };
 }

@@ -1,24 +1,30 @@
 import { randomBytes } from 'node:crypto';
-import { CONSUMER_DEFAULTS, type ConsumerOptions } from './options.ts';
+import { addKinds } from '../database/events/kinds.ts';
+import { CONSUMER_DEFAULTS, type ConsumerDeps, type ConsumerOptions } from './options.ts';
 import { createJsonReport } from './report/json-report.ts';
-import { runWorker } from './worker.ts';
+import { createWorkerState, runWorker } from './worker.ts';
 
 const NEVER = new AbortController().signal;
 
 /**
- * Fills events by `handler` until `signal` is aborted; resolves when it holds none any more. Start as many as you like,
- * in any process.
+ * Works on the events of the handlers' kinds until `signal` is aborted; resolves when it holds none any more. Start as many as
+ * you like, in any process.
  *
- * @example await runConsumer({ db, handler: createWordHandler({ url }), signal });
+ * @example await runConsumer({ db, handlers: defineHandlers({ email: async ({ payload }) => sendMail(payload) }), signal });
  */
 export async function runConsumer(options: ConsumerOptions): Promise<void> {
-  const { name = 'consumer', report = createJsonReport('info', name), signal = NEVER } = options;
-  const { handler, finishMs, ...given } = { ...CONSUMER_DEFAULTS, ...options };
+  const { db, handlers, name = 'consumer', report = createJsonReport('info', name), signal = NEVER } = options;
+  const { finishMs, pollMs, once, leaseMs } = { ...CONSUMER_DEFAULTS, ...options };
   const giveUp = new AbortController();
   const giveUpLater = () => setTimeout(() => giveUp.abort(), finishMs).unref();
   signal.addEventListener('abort', giveUpLater, { once: true });
   // A name may repeat, also after a restart; what one consumer claims must never be another's.
-  const consumer = `${name}.${process.pid}.${randomBytes(3).toString('hex')}`;
-  await runWorker({ ...given, ...handler, report, consumer, giveUp: giveUp.signal }, signal);
+  const claimedBy = `${name}.${process.pid}.${randomBytes(3).toString('hex')}`;
+  const deps: ConsumerDeps = { db, report, claimedBy, pollMs, once, leaseMs, giveUp: giveUp.signal };
+  await addKinds(
+    db,
+    handlers.kinds.map(({ kind }) => kind),
+  );
+  await runWorker(deps, createWorkerState(deps, handlers.kinds), signal);
   signal.removeEventListener('abort', giveUpLater);
 }

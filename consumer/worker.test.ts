@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { describe, expect, test, vi } from 'vitest';
 import { claimEvents } from '../database/events/claim.ts';
 import { createEvents } from '../database/events/create.ts';
-import { type HandleBatch, type Outcome, SourceDownError } from '../handlers/handler.ts';
+import { type BatchHandler, type KindHandler, type Outcome, SourceDownError } from '../handlers/handler.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import type { ConsumerDeps } from './options.ts';
@@ -25,20 +25,30 @@ async function count(condition: ReturnType<typeof sql>): Promise<number> {
 const held = () => count(sql`processing = 1`);
 const filled = () => count(sql`valor <> ''`);
 
-function createWorker(handleBatch: HandleBatch, options: Partial<ConsumerDeps> = {}) {
+type HandleBatch = BatchHandler['handleBatch'];
+
+const POLICY = { kind: 'word', attempts: 2, retryDelayMs: () => 60_000, timeoutMs: LONG_MS };
+
+function createWorker(
+  handleBatch: HandleBatch,
+  { batch = 10, concurrency = 1, ...options }: Partial<ConsumerDeps & Pick<BatchHandler, 'batch' | 'concurrency'>> = {},
+) {
+  return createWorkerOf([{ ...POLICY, style: 'batch', batch, concurrency, handleBatch }], options);
+}
+
+function createWorkerOf(handlers: KindHandler[], options: Partial<ConsumerDeps> = {}) {
   const report = createRecordingReport();
-  const retry = { maxAttempts: 2, firstDelayMs: 60_000, maxDelayMs: 60_000 };
-  const pace = { batch: 10, concurrency: 1, pollMs: 5, leaseMs: 30_000, once: true };
   const giveUp = new AbortController();
-  const who = { kind: 'word', consumer: 'a', giveUp: giveUp.signal };
-  const deps: ConsumerDeps = { db, handleBatch, report, retry, ...who, ...pace, ...options };
-  return { deps, report, state: createWorkerState(deps), giveUp };
+  const pace = { pollMs: 5, leaseMs: 30_000, once: true };
+  const deps: ConsumerDeps = { db, report, claimedBy: 'a', giveUp: giveUp.signal, ...pace, ...options };
+  const state = createWorkerState(deps, handlers);
+  return { deps, report, state, giveUp, run: (signal = NEVER) => runWorker(deps, state, signal) };
 }
 
 /** A handler that answers when the test does. */
 function createHandHandler() {
   const calls: { ids: number[]; answer: (outcomes: Outcome[]) => void }[] = [];
-  const handleBatch: HandleBatch = (events, signal) => {
+  const handleBatch: HandleBatch = (events, { signal }) => {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome[]>();
     calls.push({ ids: events.map(({ id }) => id), answer: resolve });
     signal.addEventListener('abort', () => reject(signal.reason as Error));
@@ -53,8 +63,8 @@ const named: HandleBatch = async (events) => events.map(({ id }) => ({ valor: `p
 describe('a worker', () => {
   test('fills everything that is due, each event with its own value, and with `once` ends then', async () => {
     await createEvents(db, some(25));
-    const { deps, report } = createWorker(named);
-    await runWorker(deps, NEVER);
+    const { run, report } = createWorker(named);
+    await run();
     expect(await count(sql`valor = CONCAT('palavra-', id) AND processing = 0 AND attempts = 1`)).toBe(25);
     expect(report.filled.mock.calls.map(([fills, lost]) => [fills.length, lost])).toEqual([
       [10, 0],
@@ -64,8 +74,8 @@ describe('a worker', () => {
   });
 
   test('rests for about a poll when nothing is due', async () => {
-    const { deps, state } = createWorker(named, { once: false, pollMs: 1_000 });
-    const delayMs = await workRound(deps, state, NEVER);
+    const { run, state } = createWorker(named, { once: false, pollMs: 1_000 });
+    const delayMs = await workRound(deps, state);
     expect(delayMs).toBeGreaterThanOrEqual(900);
     expect(delayMs).toBeLessThanOrEqual(1_100);
   });
@@ -73,9 +83,9 @@ describe('a worker', () => {
   test('looks no further back than its cursor, but with `once` at all that is due', async () => {
     await createEvents(db, some(1));
     for (const once of [false, true]) {
-      const { deps, state } = createWorker(named, { once });
+      const { run, state } = createWorker(named, { once });
       state.cursor = (claim) => claim(new Date('2037-01-01'));
-      await workRound(deps, state, NEVER);
+      await workRound(deps, state);
       await Promise.all(state.running);
       expect(await filled()).toBe(once ? 1 : 0);
     }
@@ -83,7 +93,7 @@ describe('a worker', () => {
 
   test('finds what came to lie before its cursor', async () => {
     const stop = new AbortController();
-    const running = runWorker(createWorker(named, { once: false }).deps, stop.signal);
+    const running = createWorker(named, { once: false }).run(stop.signal);
     await createEvents(db, some(1));
     await expect.poll(filled).toBe(1);
     await sql`INSERT INTO Events (id, due_at) VALUES (2, NOW(3) - INTERVAL 1 HOUR)`.execute(db);
@@ -94,18 +104,18 @@ describe('a worker', () => {
 
   test('looks for locked events only when there is nothing to claim', async () => {
     await createEvents(db, some(1));
-    const { deps, state } = createWorker(named);
+    const { run, state } = createWorker(named);
     state.lookForLockedEvents = vi.fn<() => Promise<void>>();
-    await workRound(deps, state, NEVER);
+    await workRound(deps, state);
     await Promise.all(state.running);
     expect(state.lookForLockedEvents).not.toHaveBeenCalled();
-    await workRound(deps, state, NEVER);
+    await workRound(deps, state);
     expect(state.lookForLockedEvents).toHaveBeenCalledOnce();
   });
 
   test('claims under a name of its own each time, for an attempt may be given back and come again', async () => {
     await createEvents(db, some(2));
-    await runWorker(createWorker(named, { batch: 1 }).deps, NEVER);
+    await createWorker(named, { batch: 1 }).run(NEVER);
     const rows = await db.selectFrom('Events').select('claimed_by').execute();
     expect(new Set(rows.map(({ claimed_by }) => claimed_by)).size).toBe(2);
   });
@@ -113,7 +123,7 @@ describe('a worker', () => {
   test('goes on looking for new events when nothing is due', async () => {
     const stop = new AbortController();
     const { deps } = createWorker(named, { once: false });
-    const running = runWorker(deps, stop.signal);
+    const running = run(stop.signal);
     for (let n = 1; n <= 3; n++) {
       await createEvents(db, some(1));
       await expect.poll(filled).toBe(n);
@@ -127,7 +137,7 @@ describe('a worker', () => {
     const { calls, handleBatch } = createHandHandler();
     const { deps } = createWorker(handleBatch, { once: false, concurrency: 2, pollMs: 60_000 });
     await createEvents(db, some(3));
-    const running = runWorker(deps, stop.signal);
+    const running = run(stop.signal);
     await expect.poll(() => calls.length, WAIT).toBe(1);
     await createEvents(db, some(2)); // a second batch may run, but a claim would have found nothing before
     calls[0]!.answer(calls[0]!.ids.map((id) => ({ valor: `palavra-${id}` })));
@@ -142,9 +152,9 @@ describe('a worker', () => {
   test('does not let what comes wait longer than a poll for a batch that is running', async () => {
     const { calls, handleBatch } = createHandHandler();
     const stop = new AbortController();
-    const { deps, giveUp } = createWorker(handleBatch, { once: false, concurrency: 2 });
+    const { run, giveUp } = createWorker(handleBatch, { once: false, concurrency: 2 });
     await createEvents(db, some(1));
-    const running = runWorker(deps, stop.signal);
+    const running = run(stop.signal);
     await expect.poll(() => calls.length, WAIT).toBe(1);
     await createEvents(db, some(1));
     await expect.poll(() => calls.length, WAIT).toBe(2);
@@ -167,7 +177,7 @@ describe('a worker', () => {
       return named(events, signal);
     };
     const { deps } = createWorker(handleBatch, { batch: 2, concurrency: 3 });
-    await runWorker(deps, NEVER);
+    await run();
     expect(await filled()).toBe(24);
     expect(atOnce).toEqual(Array.from({ length: 12 }, () => 6));
   });
@@ -181,8 +191,8 @@ describe('a handler that serves fewer than asked', () => {
       asked.push(events.length);
       return (await named(events, signal)).slice(0, 5);
     };
-    const { deps, report } = createWorker(handleBatch, { batch: 16 });
-    await runWorker(deps, NEVER);
+    const { run, report } = createWorker(handleBatch, { batch: 16 });
+    await run();
     expect(asked).toEqual([16, 5, 6, 5, 3]);
     // What was given back for want of values has its first attempt still before it.
     expect(await count(sql`valor <> '' AND attempts = 1`)).toBe(23);
@@ -201,8 +211,8 @@ describe('a handler that is down', () => {
       if (atStake.length < 2) throw new Error('out of order');
       return named(events, signal);
     };
-    const { deps, report } = createWorker(handleBatch, { batch: 4, concurrency: 2 });
-    await runWorker(deps, NEVER);
+    const { run, report } = createWorker(handleBatch, { batch: 4, concurrency: 2 });
+    await run();
 
     expect(atStake).toEqual([0, 0]);
     expect(asked.indexOf(0)).toBeLessThanOrEqual(2);
@@ -214,17 +224,17 @@ describe('a handler that is down', () => {
 
   test('is left alone for as long as it wants', async () => {
     await createEvents(db, some(1));
-    const { deps, state } = createWorker(busy);
-    await workRound(deps, state, NEVER);
+    const { run, state } = createWorker(busy);
+    await workRound(deps, state);
     await Promise.all(state.running);
-    expect(await workRound(deps, state, NEVER)).toBeGreaterThan(LONG_MS - 10_000);
+    expect(await workRound(deps, state)).toBeGreaterThan(LONG_MS - 10_000);
   });
 
   test('does not keep a worker from stopping', async () => {
     await createEvents(db, some(1));
     const stop = new AbortController();
-    const { deps, report } = createWorker(busy);
-    const running = runWorker(deps, stop.signal);
+    const { run, report } = createWorker(busy);
+    const running = run(stop.signal);
     await vi.waitFor(() => expect(report.handlerDown).toHaveBeenCalled());
     stop.abort();
     await running;
@@ -234,9 +244,9 @@ describe('a handler that is down', () => {
 
 test('a claim that the database refuses is reported, and the next round follows', async () => {
   await createEvents(db, some(3));
-  const { deps, report } = createWorker(named);
+  const { run, report } = createWorker(named);
   await sql`RENAME TABLE Events TO Elsewhere`.execute(db);
-  const running = runWorker(deps, NEVER);
+  const running = run();
   try {
     await vi.waitFor(() => expect(report.trouble).toHaveBeenCalled(), { timeout: 5_000 });
   } finally {
@@ -248,11 +258,11 @@ test('a claim that the database refuses is reported, and the next round follows'
 });
 
 test('a look for locked events that fails is reported, and the next claim comes after the usual pause', async () => {
-  const { deps, state, report } = createWorker(named, { once: false });
+  const { run, state, report } = createWorker(named, { once: false });
   state.cursor = async () => ({ claims: [], nextSince: new Date() });
   await sql`RENAME TABLE Events TO Elsewhere`.execute(db);
   try {
-    expect(await workRound(deps, state, NEVER)).toBeLessThan(10);
+    expect(await workRound(deps, state)).toBeLessThan(10);
   } finally {
     await sql`RENAME TABLE Elsewhere TO Events`.execute(db);
   }
@@ -262,8 +272,8 @@ test('a look for locked events that fails is reported, and the next claim comes 
 test('a claim that is lost while its value is made changes nothing, and the worker goes on', async () => {
   await createEvents(db, some(1));
   const { calls, handleBatch } = createHandHandler();
-  const { deps, state, report } = createWorker(handleBatch);
-  await workRound(deps, state, NEVER);
+  const { run, state, report } = createWorker(handleBatch);
+  await workRound(deps, state);
   await letTimePass();
   await claimEvents(db, { claimedBy: 'b/1', limit: 1, leaseMs: 30_000 });
   const before = await row(1);
@@ -271,7 +281,7 @@ test('a claim that is lost while its value is made changes nothing, and the work
   await Promise.all(state.running);
   expect(await row(1)).toEqual(before);
   expect(report.filled.mock.calls).toEqual([[[], 1, expect.any(Number)]]);
-  expect(await workRound(deps, state, NEVER)).toBe('done');
+  expect(await workRound(deps, state)).toBe('done');
 });
 
 describe('stopping', () => {
@@ -280,7 +290,7 @@ describe('stopping', () => {
     const stop = new AbortController();
     const { calls, handleBatch } = createHandHandler();
     const { deps } = createWorker(handleBatch, { batch: 2, concurrency: 2, once: false });
-    const running = runWorker(deps, stop.signal);
+    const running = run(stop.signal);
     await vi.waitFor(() => expect(calls).toHaveLength(2));
     const ended = vi.fn<() => void>();
     void running.then(ended);
@@ -297,7 +307,7 @@ describe('stopping', () => {
 
   test('does not wait for the next look at the table', async () => {
     const stop = new AbortController();
-    const running = runWorker(createWorker(named, { once: false, pollMs: LONG_MS }).deps, stop.signal);
+    const running = createWorker(named, { once: false, pollMs: LONG_MS }).run(stop.signal);
     stop.abort();
     await running;
   });
@@ -306,8 +316,8 @@ describe('stopping', () => {
     await createEvents(db, some(4));
     const stop = new AbortController();
     const { calls, handleBatch } = createHandHandler();
-    const { deps, report, giveUp } = createWorker(handleBatch, { batch: 2, concurrency: 2, once: false });
-    const running = runWorker(deps, stop.signal);
+    const { run, report, giveUp } = createWorker(handleBatch, { batch: 2, concurrency: 2, once: false });
+    const running = run(stop.signal);
     await vi.waitFor(() => expect(calls).toHaveLength(2));
     stop.abort();
     giveUp.abort();
@@ -324,10 +334,10 @@ describe('stopping', () => {
 test('a handler that serves none of its events counts as down, and is left alone for a while', async () => {
   await createEvents(db, some(3));
   const handleBatch = vi.fn<HandleBatch>(() => Promise.resolve([]));
-  const { deps, report, state } = createWorker(handleBatch);
-  await workRound(deps, state, NEVER);
+  const { run, report, state } = createWorker(handleBatch);
+  await workRound(deps, state);
   await Promise.all(state.running);
-  expect(await workRound(deps, state, NEVER)).toBeGreaterThan(500);
+  expect(await workRound(deps, state)).toBeGreaterThan(500);
   expect(handleBatch).toHaveBeenCalledTimes(1);
   expect(report.handlerDown).toHaveBeenCalledTimes(1);
   expect(await row(1)).toMatchObject(UNTOUCHED);
@@ -336,13 +346,13 @@ test('a handler that serves none of its events counts as down, and is left alone
 test('stopping does not wait for the answer of a handler that is down', async () => {
   const stop = new AbortController();
   const asked = Promise.withResolvers<void>();
-  const { deps, state } = createWorker((_, signal) => {
+  const { run, state } = createWorker((_, signal) => {
     asked.resolve();
     return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
   });
   state.breaker.open(new SourceDownError());
   await expect.poll(() => state.breaker.state(), { timeout: 5_000 }).toBe('half-open');
-  const round = workRound(deps, state, stop.signal);
+  const round = workRound(deps, state);
   await asked.promise;
   stop.abort();
   expect(await round).toBe(0);
@@ -354,11 +364,11 @@ test('a handler that refuses large batches gets smaller ones until all is filled
     if (events.length > 3) throw new SourceDownError(1);
     return events.map(() => ({ valor: 'pouco' }));
   };
-  const { deps, report, state } = createWorker(handleBatch);
+  const { run, report, state } = createWorker(handleBatch);
   let delayMs: number | 'done' = 0;
   await vi.waitFor(
     async () => {
-      delayMs = await workRound(deps, state, NEVER);
+      delayMs = await workRound(deps, state);
       await Promise.all(state.running);
       expect(delayMs).toBe('done');
     },
@@ -371,8 +381,8 @@ test('a handler that refuses large batches gets smaller ones until all is filled
 test('a claim that was full when it was asked for stays so when larger ones have been allowed meanwhile', async () => {
   await createEvents(db, some(20));
   const { calls, handleBatch } = createHandHandler();
-  const { deps, state } = createWorker(handleBatch, { concurrency: 2, pollMs: LONG_MS });
-  const round = workRound(deps, state, NEVER);
+  const { run, state } = createWorker(handleBatch, { concurrency: 2, pollMs: LONG_MS });
+  const round = workRound(deps, state);
   state.limit = 11; // as when another batch succeeds
   expect(await round).toBe(0);
   expect(calls.map(({ ids }) => ids.length)).toEqual([10]);

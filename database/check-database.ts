@@ -6,7 +6,8 @@ import { claimEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
 import { reviveEvents } from './events/operate.ts';
 import { countEvents, findSettledEvents } from './events/read.ts';
-import { fillEvents } from './events/settle.ts';
+import { addKinds } from './events/kinds.ts';
+import { fillEvents, giveBackEvents, renewEvents } from './events/settle.ts';
 import { whatToDo } from './what-to-do.ts';
 
 /**
@@ -22,8 +23,11 @@ const CHECKS = {
     await reviveEvents(db, []);
   },
   consumer: async (db: Database) => {
-    await fillEvents(db, { claimedBy: '', fills: [] });
-    await claimEvents(db, { claimedBy: '', limit: 0, leaseMs: 0 });
+    await fillEvents(db, { claimedBy: '', claims: [] });
+    await giveBackEvents(db, { claimedBy: '', claims: [] });
+    await renewEvents(db, { claimedBy: '', claims: [], leaseMs: 0 });
+    await addKinds(db, []);
+    await claimEvents(db, { claimedBy: '', leaseMs: 0, kinds: [] });
   },
 };
 

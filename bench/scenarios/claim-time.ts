@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Database } from '../../database/connect.ts';
-import { claimEvents } from '../../database/events/claim.ts';
+import { claimEvents, type KindClaims } from '../../database/events/claim.ts';
 import { createEvents, type NewEvent } from '../../database/events/create.ts';
-import { releaseEvents } from '../../database/events/settle.ts';
+import { giveBackEvents } from '../../database/events/settle.ts';
 import type { Scenario } from '../scenario.ts';
 import { median } from '../verdict.ts';
 
@@ -57,12 +57,13 @@ async function claimInTurn(tables: readonly Database[], times: number): Promise<
   const taken = tables.map((): number[] => []);
   for (let time = 0; time < times; time++) {
     for (const [index, db] of tables.entries()) {
-      const claimedBy = `bench/${time}`;
+      const claimedBy = 'bench';
+      const kinds = [{ kind: 'word', limit: CLAIM, maxFailures: 5 }];
       const startedAt = performance.now();
-      const { claims } = await claimEvents(db, { claimedBy, limit: CLAIM, leaseMs: LEASE_MS });
+      const [{ claims }] = (await claimEvents(db, { claimedBy, leaseMs: LEASE_MS, kinds })) as [KindClaims];
       taken[index]!.push(performance.now() - startedAt);
       if (claims.length !== CLAIM) throw new Error(`claimed ${claims.length} instead of ${CLAIM}`);
-      await releaseEvents(db, { claimedBy, claims });
+      await giveBackEvents(db, { claimedBy, claims: claims.map((claim) => ({ ...claim, outcome: 'released' })) });
     }
   }
   return taken;
@@ -74,7 +75,7 @@ async function insertFilled(db: Database, rows: number): Promise<void> {
     const list = JSON.stringify(Array.from({ length: Math.min(INSERT_AT_ONCE, rows - from) }, () => 0));
     await sql`
       INSERT INTO Events (id, valor, claimed_by, attempts, filled_at)
-      SELECT ${from} + made.position, 'palavra', 'bench/0', 1, NOW(3)
+      SELECT ${from} + made.position, 'palavra', 'bench', 1, UTC_TIMESTAMP(3)
       FROM JSON_TABLE(${list}, '$[*]' COLUMNS (position FOR ORDINALITY)) AS made`.execute(db);
   }
   await sql`UPDATE DBStatus SET id = ${rows}`.execute(db);

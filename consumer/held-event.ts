@@ -1,0 +1,18 @@
+import type { ClaimedEvent } from '../database/events/claim.ts';
+import type { HandlerEvent } from '../handlers/handler.ts';
+
+/** An event that this process holds, from its claim until its outcome is written. */
+export interface HeldEvent extends ClaimedEvent {
+  kind: string;
+  claimedAt: number;
+  /** When its lease began: at the claim, and again at each renewal. Both by performance.now(). */
+  leasedAt: number;
+  /** Called when somebody else may hold it by now. */
+  onLost: () => unknown;
+}
+
+export function toHandlerEvent(held: HeldEvent): HandlerEvent {
+  const { id, kind, key, attempt, failures, waits, createdAt, payload: payloadText } = held;
+  const payload: unknown = payloadText === undefined ? undefined : JSON.parse(payloadText);
+  return { id, kind, key, attempt, failures, waits, createdAt, payload, payloadText };
+}

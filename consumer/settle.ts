@@ -1,0 +1,65 @@
+import { fillEvents, type GiveBack, giveBackEvents } from '../database/events/settle.ts';
+import type { KindHandler, Outcome } from '../handlers/handler.ts';
+import type { HeldEvent } from './held-event.ts';
+import type { ConsumerDeps } from './options.ts';
+import { createWriteQueue } from './write-queue.ts';
+
+type SettleDeps = Pick<ConsumerDeps, 'db' | 'report' | 'claimedBy' | 'giveUp'>;
+
+/** Given back untouched, and why. */
+export interface Release {
+  release: string;
+}
+
+/** Resolves when it is written what became of the event, or when that is no longer ours to write. */
+export type Settle = (event: HeldEvent, handler: KindHandler, outcome: Outcome | Release) => Promise<void>;
+
+/** Fills are written together, and so is all that is given back: what cannot be written of one keeps no other from it. */
+export function createSettle(deps: SettleDeps): Settle {
+  const fill = createWriteQueue({ ...deps, done: 'filled', write: (fills: readonly HeldFill[]) => writeFills(deps, fills) });
+  const giveBack = createWriteQueue({
+    ...deps,
+    done: 'given back',
+    write: (claims: readonly HeldGiveBack[]) => writeGiveBacks(deps, claims),
+  });
+  return ({ id, attempt, failures, key, claimedAt }, handler, outcome) => {
+    const claim = { id, attempt, claimedAt, hasKey: key !== undefined };
+    if ('valor' in outcome) return fill({ ...claim, valor: outcome.valor });
+    if ('release' in outcome) return giveBack({ ...claim, outcome: 'released', why: outcome.release });
+    if ('laterMs' in outcome) return giveBack({ ...claim, outcome: 'later', delayMs: outcome.laterMs });
+    if ('dead' in outcome) return giveBack({ ...claim, outcome: 'refused', reason: outcome.dead });
+    const { failure: reason, retryMs = 0 } = outcome;
+    const isLast = failures + 1 >= handler.attempts;
+    const delayMs = isLast ? undefined : Math.max(retryMs, handler.retryDelayMs(failures + 1));
+    return giveBack({ ...claim, outcome: 'failed', reason, delayMs });
+  };
+}
+
+interface Held {
+  id: number;
+  attempt: number;
+  claimedAt: number;
+  hasKey: boolean;
+}
+type HeldFill = Held & { valor: string };
+type HeldGiveBack = Held & GiveBack & { why?: string };
+
+const hasKeys = (claims: readonly Held[]) => claims.some(({ hasKey }) => hasKey);
+
+async function writeFills({ db, report, claimedBy }: SettleDeps, claims: readonly HeldFill[]) {
+  const { written, locked, lost } = await fillEvents(db, { claimedBy, claims, hasKeys: hasKeys(claims) });
+  const oldest = Math.min(...claims.map(({ claimedAt }) => claimedAt));
+  if (written.length + lost.length > 0) report.filled(written, lost.length, Math.round(performance.now() - oldest));
+  return locked;
+}
+
+async function writeGiveBacks({ db, report, claimedBy }: SettleDeps, claims: readonly HeldGiveBack[]) {
+  const { givenBack, locked } = await giveBackEvents(db, { claimedBy, claims, hasKeys: hasKeys(claims) });
+  const written = locked.length === 0 ? claims : claims.filter((claim) => !locked.includes(claim));
+  const failures = written.flatMap((claim) => ('reason' in claim ? [claim] : []));
+  const lost = written.length - givenBack;
+  if (failures.length > 0) report.failed(failures, Math.min(lost, failures.length));
+  const released = Map.groupBy(written, (claim) => claim.why);
+  for (const [why, { length }] of released) if (why !== undefined) report.released(length, why);
+  return locked;
+}
