@@ -1,25 +1,79 @@
-/** An event as its handler sees it; `attempt`: which attempt at it this is, from 1. */
-interface HandlerEvent {
+/** What JSON can say. A member that is undefined is left out. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [member: string]: Json | undefined };
+
+/** An event as its handler sees it. */
+export interface HandlerEvent<Payload = unknown> {
   id: number;
-  attempt: number;
-}
-
-/** How the attempt at one event ended: with its value, or with the reason of its failure. */
-export type Outcome = { valor: string } | { failure: string };
-
-/** Fills the events of one kind, many in one call. The log calls it by that kind. */
-export interface BatchHandler {
   kind: string;
-  handleBatch: HandleBatch;
+  /** Events of the same key are worked on one at a time, in the order of their ids. */
+  key: string | undefined;
+  /** Which claim of the event this is, from 1. It also counts claims that were given back. */
+  attempt: number;
+  /** Failed attempts and lost leases so far. */
+  failures: number;
+  /** How often its handler has said `later()`. */
+  waits: number;
+  createdAt: Date;
+  /** The parsed JSON, or what the schema of the kind made of it; undefined without a payload. */
+  payload: Payload;
+  /** The JSON as it was sent, digit for digit. */
+  payloadText: string | undefined;
 }
+
+export interface HandlerContext {
+  /** Aborted when another consumer has the event, when the handler's time is over, and when the process gives up. */
+  signal: AbortSignal;
+}
+
+/** What a function for one event is called with first, so that `({ payload, signal }) => …` is all it needs. */
+export type HandlerInput<Payload = unknown> = HandlerEvent<Payload> & HandlerContext;
+
+/** How the attempt at one event ended, as a consumer writes it down. */
+export type Outcome =
+  /** A word as plain text, the value of any other kind as JSON text. */
+  | { valor: string }
+  /** Counted, and retried after a pause: the kind's own, or `retryMs` if that is longer. */
+  | { failure: string; retryMs?: number }
+  /** No further attempt. The reason is for callers. */
+  | { dead: string }
+  /** Not yet: due again after so many ms, and nothing is counted. */
+  | { laterMs: number };
+
+interface HandlerPolicy {
+  kind: string;
+  /** An event is dead after so many failures. */
+  attempts: number;
+  /** The pause after the failure with this number, from 1. Never throws. */
+  retryDelayMs: (failures: number) => number;
+  /** From then on the signal of a call is aborted, and its attempt has failed. */
+  timeoutMs: number;
+}
+
+export interface SingleHandler extends HandlerPolicy {
+  style: 'single';
+  /** How many events at once. */
+  concurrency: number;
+  /** Rejects when the attempt failed, or with a SourceDownError. */
+  handleEvent: (event: HandlerEvent, context: HandlerContext) => Promise<Outcome>;
+}
+
+export interface BatchHandler extends HandlerPolicy {
+  style: 'batch';
+  /** How many events one call takes at most. */
+  batch: number;
+  /** How many batches at once. */
+  concurrency: number;
+  /** Resolves to the outcomes of the first events, in their order; the others are given back. Rejects: no event is to blame. */
+  handleBatch: (events: readonly HandlerEvent[], context: HandlerContext) => Promise<Outcome[]>;
+}
+
+/** The handler of one kind, as a consumer knows it. */
+export type KindHandler = SingleHandler | BatchHandler;
 
 /**
- * Resolves to the outcomes of the first events, in their order; the others are given back. Rejects when no event is to
- * blame: nothing is claimed until a call without events resolves. May see an event twice; heeds `signal`.
+ * A handler throws it when its source is down: no event is to blame, nothing is counted, and this process leaves the kind
+ * alone for at least `pauseMs`. @default 0
  */
-export type HandleBatch = (events: readonly HandlerEvent[], signal: AbortSignal) => Promise<Outcome[]>;
-
-/** A handler rejects with it when its source wants to be left alone for at least `pauseMs`. @default 0 */
 export class SourceDownError extends Error {
   override readonly name = 'SourceDownError';
   readonly pauseMs: number;

@@ -1,0 +1,86 @@
+import { checkPayload } from './check-payload.ts';
+import type { BatchDefinition, Definition, HandlerOptions, SingleDefinition } from './definition.ts';
+import { problemsOf } from './definition-problems.ts';
+import type { BatchHandler, HandlerEvent, KindHandler, Outcome, SingleHandler } from './handler.ts';
+import { type Handlers, toHandlers } from './handlers.ts';
+import { toOutcome } from './outcome.ts';
+import { toRetryDelay } from './retry-delay.ts';
+
+type Definitions<Payloads> = { readonly [Kind in keyof Payloads]: Definition<Payloads[Kind]> };
+
+/**
+ * The handlers of a consumer, by the kind of event that each handles. Throws one error that names all that is wrong with
+ * them. A handler may see an event twice; the value of an event is written once.
+ *
+ * @example
+ * export default defineHandlers({
+ *   email: async ({ payload, signal }) => sendMail(payload, { signal }),
+ *   payment: { attempts: 10, payload: paymentSchema, handle: async (event) => charge(event.payload) },
+ * });
+ */
+export function defineHandlers<Payloads extends Record<string, unknown>>(module: Definitions<Payloads>): Handlers {
+  const definitions = Object.entries(module) as [string, Definition][];
+  const problems = definitions.flatMap(([kind, definition]) => problemsOf(kind, definition));
+  if (definitions.length === 0) problems.push('There are no handlers: expected one for each kind, by its name.');
+  if (problems.length > 0) throw new TypeError(problems.join('\n'));
+  return toHandlers(definitions.map(([kind, definition]) => toKindHandler(kind, definition)));
+}
+
+function toKindHandler(kind: string, definition: Definition): KindHandler {
+  if (typeof definition === 'function') return toSingleHandler(kind, { handle: definition });
+  if (definition.handle !== undefined) return toSingleHandler(kind, definition);
+  return toBatchHandler(kind, definition);
+}
+
+function toSingleHandler(kind: string, definition: SingleDefinition): SingleHandler {
+  return {
+    style: 'single',
+    ...toPolicy(kind, definition),
+    concurrency: definition.concurrency ?? 10,
+    async handleEvent(event, context) {
+      const fit = await fitPayload(definition, event);
+      if ('dead' in fit) return fit;
+      return toOutcome(kind, await definition.handle({ ...fit, signal: context.signal }, context));
+    },
+  };
+}
+
+function toBatchHandler(kind: string, definition: BatchDefinition): BatchHandler {
+  return {
+    style: 'batch',
+    ...toPolicy(kind, definition),
+    batch: definition.batch ?? 100,
+    concurrency: definition.concurrency ?? 2,
+    async handleBatch(events, context) {
+      const fits = await Promise.all(events.map((event) => fitPayload(definition, event)));
+      const handled = fits.flatMap((fit) => ('dead' in fit ? [] : [fit]));
+      const results: unknown = handled.length === 0 ? [] : await definition.handleBatch(handled, context);
+      if (!Array.isArray(results)) throw new TypeError(`handleBatch of the kind "${kind}" returned no list of results`);
+      return inOrder(kind, fits, results);
+    },
+  };
+}
+
+/** The outcomes of the first events: it ends at the first that fits and has no result. */
+function inOrder(kind: string, fits: readonly Fit[], results: readonly unknown[]): Outcome[] {
+  const outcomes: Outcome[] = [];
+  let used = 0;
+  for (const fit of fits) {
+    if ('dead' in fit) outcomes.push(fit);
+    else if (used === results.length) break;
+    else outcomes.push(toOutcome(kind, results[used++]));
+  }
+  return outcomes;
+}
+
+type Fit = HandlerEvent | { dead: string };
+
+async function fitPayload({ payload: schema }: SingleDefinition | BatchDefinition, event: HandlerEvent): Promise<Fit> {
+  if (!schema) return event;
+  const checked = await checkPayload(schema, event.payload);
+  return 'dead' in checked ? checked : { ...event, ...checked };
+}
+
+function toPolicy(kind: string, { attempts = 5, retryDelayMs, timeoutMs = 60_000 }: HandlerOptions) {
+  return { kind, attempts, timeoutMs, retryDelayMs: toRetryDelay(retryDelayMs) };
+}
