@@ -1,42 +1,16 @@
-import { once } from 'node:events';
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, RequestListener } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { handlerEvents } from '../tests/handler-event.ts';
+import { answer, drip, endless, headersOnly, startReceiver } from '../tests/http-receiver.ts';
 import { type Behaviour, behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
-import { SourceDownError } from './handler.ts';
+import { defineHandlers } from './define-handlers.ts';
+import { type BatchHandler, SourceDownError } from './handler.ts';
 import { createWordHandler, type WordHandlerOptions } from './words.ts';
 
 const NEVER = new AbortController().signal;
 const FOREVER_MS = 3_600_000;
-
-/** A server whose n-th call meets the n-th answer, and every later one the last. `open`: the calls under way. */
-async function serve(...answers: RequestListener[]) {
-  const asked: string[] = [];
-  const open = new Set<ServerResponse>();
-  const server = createServer((request, response) => {
-    asked.push(request.url ?? '');
-    open.add(response.once('close', () => open.delete(response)));
-    answers[Math.min(asked.length, answers.length) - 1]!(request, response);
-  });
-  return { server, asked, open, url: await listen(server) };
-}
-
-async function listen(server: Server): Promise<string> {
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/api`;
-}
 
 /** Our own word service as one answer. */
 function wordService(behaviour: Partial<Behaviour> = {}): RequestListener {
@@ -46,20 +20,22 @@ function wordService(behaviour: Partial<Behaviour> = {}): RequestListener {
 
 const healthy = wordService();
 const faulty = (fault: Behaviour['fault']) => wordService({ fault, faultRate: 1 });
-const status =
-  (code: number, headers: Record<string, string> = {}, body: string | Buffer = '[{"word":"não"}]'): RequestListener =>
-  (_, response) =>
-    void response.writeHead(code, headers).end(body);
+const status = (code: number, headers: Record<string, string> = {}, body: string | Buffer = '[{"word":"não"}]') =>
+  answer(code, headers, body);
 const sends = (body: string | Buffer) => status(200, {}, body);
 
-const handler = (url: string, options: Partial<WordHandlerOptions> = {}) =>
-  createWordHandler({ url, attemptMs: 10_000, totalMs: 30_000, ...options }).handleBatch;
-const events = (count: number) => Array.from({ length: count }, (_, index) => ({ id: index + 1, attempt: 1 }));
+/** The handler as a consumer has it. */
+function handler(url: string, options: Partial<WordHandlerOptions> = {}) {
+  const definition = createWordHandler({ url, attemptMs: 10_000, totalMs: 30_000, ...options });
+  const { handleBatch } = defineHandlers({ word: definition }).kinds[0] as BatchHandler;
+  return (given: ReturnType<typeof events>, signal: AbortSignal) => handleBatch(given, { signal });
+}
+const events = handlerEvents;
 const words = (...list: string[]) => sends(JSON.stringify(list.map((word) => ({ word }))));
 
 describe('a service that works', () => {
   test('is asked once for as many words as there are events, in Portuguese', async () => {
-    const { url, asked } = await serve(healthy);
+    const { url, asked } = await startReceiver(healthy);
     const outcomes = await handler(url)(events(500), NEVER);
     expect(outcomes.filter((outcome) => 'valor' in outcome)).toHaveLength(500);
     expect(asked).toEqual(['/api?language=pt-br&words=500']);
@@ -67,7 +43,7 @@ describe('a service that works', () => {
 
   test('is asked for JSON that is not compressed, for no more is read than is allowed', async () => {
     let headers: IncomingHttpHeaders = {};
-    const { url } = await serve((request, response) => {
+    const { url } = await startReceiver((request, response) => {
       headers = request.headers;
       healthy(request, response);
     });
@@ -76,29 +52,29 @@ describe('a service that works', () => {
   });
 
   test('may have a query of its own in its address', async () => {
-    const { url, asked } = await serve(words('mar'));
+    const { url, asked } = await startReceiver(words('mar'));
     await handler(`${url}?key=a%20b&words=9`)(events(1), NEVER);
     expect(asked).toEqual(['/api?key=a+b&words=1&language=pt-br']);
   });
 
-  test('is asked for one word when there is no event, and none comes back', async () => {
-    const { url, asked } = await serve(healthy);
+  test('is not asked when there is no event', async () => {
+    const { url, asked } = await startReceiver(healthy);
     expect(await handler(url)([], NEVER)).toEqual([]);
-    expect(asked).toEqual(['/api?language=pt-br&words=1']);
+    expect(asked).toEqual([]);
   });
 
   test('may send fewer words than asked: only so many events are served', async () => {
-    const { url } = await serve(faulty('fewer'));
+    const { url } = await startReceiver(faulty('fewer'));
     expect(await handler(url)(events(9), NEVER)).toHaveLength(4);
   });
 
   test('gives its words to the events in their order; more than asked for are cut', async () => {
-    const { url } = await serve(words('maçã', 'pão', 'avó'));
+    const { url } = await startReceiver(words('maçã', 'pão', 'avó'));
     expect(await handler(url)(events(2), NEVER)).toEqual([{ valor: 'maçã' }, { valor: 'pão' }]);
   });
 
   test('may send something that is no word: that event fails, the others do not', async () => {
-    const { url, asked } = await serve(faulty('not-words'));
+    const { url, asked } = await startReceiver(faulty('not-words'));
     const outcomes = await handler(url)(events(4), NEVER);
     expect(outcomes.map((outcome) => Object.keys(outcome)[0])).toEqual(['valor', 'failure', 'valor', 'failure']);
     expect(asked).toHaveLength(1);
@@ -118,19 +94,19 @@ describe('a fault that may pass', () => {
     ['a page instead of words', faulty('html')],
     ['an empty list', faulty('empty')],
   ])('%s is retried', async (_, fault) => {
-    const { url, asked } = await serve(fault, healthy);
+    const { url, asked } = await startReceiver(fault, healthy);
     expect(await handler(url)(events(2), NEVER)).toHaveLength(2);
     expect(asked).toHaveLength(2);
   });
 
   test('is retried no more often than said, and what it was is the error', async () => {
-    const { url, asked } = await serve(faulty('error'));
+    const { url, asked } = await startReceiver(faulty('error'));
     await expect(handler(url, { retries: 2 })(events(1), NEVER)).rejects.toThrow('the word service answered 500');
     expect(asked).toHaveLength(3);
   });
 
   test('a refused connection is retried', async () => {
-    const { url, server } = await serve(healthy);
+    const { url, server } = await startReceiver(healthy);
     await new Promise((resolve) => server.close(resolve));
     const calls = vi.spyOn(globalThis, 'fetch');
     onTestFinished(() => calls.mockRestore());
@@ -147,15 +123,15 @@ test.each<[string, RequestListener, string]>([
   ['a redirect', faulty('redirect'), 'answered 302'],
   ['a compressed answer', status(200, { 'Content-Encoding': 'gzip' }, gzipSync('[{"word":"não"}]')), 'compressed'],
 ])('%s is an error at once, since the next call would meet the same', async (_, answer, message) => {
-  const { url, asked, open } = await serve(answer);
+  const { url, asked, open } = await startReceiver(answer);
   await expect(handler(url)(events(1), NEVER)).rejects.toThrow(message);
   expect(asked).toHaveLength(1);
   await expect.poll(() => open.size).toBe(0);
 });
 
 test('a redirect is not followed to another server', async () => {
-  const other = await serve(healthy);
-  const { url } = await serve(status(307, { Location: other.url }));
+  const other = await startReceiver(healthy);
+  const { url } = await startReceiver(status(307, { Location: other.url }));
   await expect(handler(url)(events(1), NEVER)).rejects.toThrow('answered 307');
   expect(other.asked).toEqual([]);
 });
@@ -170,7 +146,7 @@ describe('Retry-After', () => {
     ['a date that is over', 429, 'Wed, 21 Oct 2015 07:28:00 GMT', 0, 0],
     ['a day, of which we wait a minute', 503, '86400', 60_000, 60_000],
   ])('in %s is how long the service is left alone, and nothing is retried', async (_, code, value, least, most) => {
-    const { url, asked } = await serve(status(code, { 'Retry-After': value }));
+    const { url, asked } = await startReceiver(status(code, { 'Retry-After': value }));
     const error: unknown = await handler(url)(events(1), NEVER).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(SourceDownError);
     const { pauseMs } = error as SourceDownError;
@@ -179,20 +155,6 @@ describe('Retry-After', () => {
     expect(asked).toHaveLength(1);
   });
 });
-
-const headersOnly: RequestListener = (_, response) => void response.writeHead(200).write('[');
-const drip: RequestListener = (_, response) => {
-  response.writeHead(200);
-  const timer = setInterval(() => response.write(' '), 10);
-  response.on('close', () => clearInterval(timer));
-};
-const endless: RequestListener = (_, response) => {
-  const fill = () => {
-    while (!response.destroyed && response.write('[{"word":"mar"},'.repeat(1_000)));
-  };
-  response.on('drain', fill);
-  fill();
-};
 
 describe.each<[string, RequestListener]>([
   ['silence', faulty('silence')],
@@ -203,14 +165,14 @@ describe.each<[string, RequestListener]>([
     ['one attempt, and retried', { attemptMs: 150, totalMs: FOREVER_MS, retries: 1 }, 2],
     ['all attempts together', { attemptMs: FOREVER_MS, totalMs: 150, retries: 3 }, 1],
   ])('is cut at the limit for %s', async (_, limits, calls) => {
-    const { url, asked, open } = await serve(answer);
+    const { url, asked, open } = await startReceiver(answer);
     await expect(handler(url, limits)(events(1), NEVER)).rejects.toThrow('timeout');
     expect(asked).toHaveLength(calls);
     await expect.poll(() => open.size).toBe(0);
   });
 
   test('ends at once when the work is given up', async () => {
-    const { url, asked, open } = await serve(answer);
+    const { url, asked, open } = await startReceiver(answer);
     const giveUp = new AbortController();
     const outcome = handler(url)(events(1), giveUp.signal);
     await vi.waitFor(() => expect(asked).toHaveLength(1));
@@ -221,14 +183,14 @@ describe.each<[string, RequestListener]>([
 });
 
 test('the limit for all attempts ends the retries too', async () => {
-  const { url, asked } = await serve(faulty('error'));
+  const { url, asked } = await startReceiver(faulty('error'));
   await expect(handler(url, { totalMs: 500, retries: 1_000 })(events(1), NEVER)).rejects.toThrow();
   expect(asked.length).toBeGreaterThan(1);
   expect(asked.length).toBeLessThan(10);
 });
 
 test('giving up ends the pause before a retry', async () => {
-  const { url, asked } = await serve(faulty('error'));
+  const { url, asked } = await startReceiver(faulty('error'));
   const giveUp = new AbortController();
   const outcome = handler(url, { retries: 1_000, totalMs: FOREVER_MS })(events(1), giveUp.signal);
   await vi.waitFor(() => expect(asked.length).toBeGreaterThan(1));
@@ -255,7 +217,13 @@ describe('nothing gets through of', () => {
     ['a gzip bomb', status(200, { 'Content-Encoding': 'gzip' }, bomb), 'compressed'],
     ['a gzip bomb in disguise', sends(bomb), /not valid|more than 8192 bytes/],
   ])('%s', async (_, answer, message) => {
-    const { url } = await serve(answer);
+    const { url } = await startReceiver(answer);
     await expect(handler(url, { retries: 0 })(events(1), NEVER)).rejects.toThrow(message);
   });
+});
+
+test('the time limits of the calls come before that of the batch, however long they are', () => {
+  const limitOf = (attemptMs: number) => createWordHandler({ url: 'http://127.0.0.1', attemptMs }).timeoutMs;
+  expect(limitOf(5_000)).toBeGreaterThan(20_000);
+  expect(() => defineHandlers({ word: createWordHandler({ url: 'x', attemptMs: 2_000_000_000 }) })).not.toThrow();
 });
