@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { databaseSettings } from '../database/config.ts';
 import { BLOCKED_PORTS } from '../process/blocked-ports.ts';
 import { logSettings } from '../process/json-log.ts';
-import { milliseconds, text, url, wholeNumber } from '../process/setting-kinds.ts';
+import { list, milliseconds, secret, text, url, wholeNumber } from '../process/setting-kinds.ts';
 import { readEnvironment, readSettings } from '../process/settings.ts';
 import { helpEntry, possible } from '../process/settings-help.ts';
 import { CONSUMER_DEFAULTS } from './options.ts';
@@ -46,6 +46,13 @@ export const consumerSettings = {
     default: 5_000,
     why: 'The time limit of one call of the word service; a call that fails is repeated up to three times',
   }),
+  WEBHOOK_SECRETS: secret(
+    list({
+      isValid: (value) => /^whsec_[A-Za-z0-9+/]+={0,2}$/.test(value),
+      accepts: 'whsec_ and base64; two with a comma between while one is replaced, the new one first',
+      why: 'What the calls of --webhook are signed with, as Standard Webhooks say; without one they are not signed',
+    }),
+  ),
   LEASE_MS: milliseconds({
     min: 1_000,
     default: CONSUMER_DEFAULTS.leaseMs,
@@ -69,6 +76,17 @@ export const consumerSettings = {
   ...logSettings,
 };
 
+/** What is worked on; without either, words alone. The module is code, and not a setting of the environment. */
+const WORK = {
+  handlers: { type: 'string', label: '--handlers FILE', why: 'A module that exports defineHandlers({ … }); see docs/handlers.md' },
+  webhook: {
+    type: 'string',
+    multiple: true,
+    label: '--webhook KIND=URL',
+    why: 'Events of this kind go to this address, as POST with JSON; may be given several times',
+  },
+} as const;
+
 /** What is for a terminal only: in the environment of `npm start`, CONSUMER_ONCE would start its consumers again for ever. */
 const FLAGS = {
   once: 'Work until nothing is due, then exit',
@@ -91,7 +109,7 @@ export type ConsumerConfig = ReturnType<typeof readConsumerConfig>;
 export function readConsumerConfig(args: string[], env: Record<string, string | undefined> = readEnvironment()) {
   const flag = { type: 'boolean' } as const;
   const options = Object.fromEntries(VARIABLES.map((name) => [optionName(name), { type: 'string' } as const]));
-  const { values } = parseArgs({ args, options: { ...options, once: flag, quiet: flag, verbose: flag } });
+  const { values } = parseArgs({ args, options: { ...options, ...WORK, once: flag, quiet: flag, verbose: flag } });
   const given = { ...env };
   for (const name of VARIABLES) {
     const option = (values as Record<string, string | undefined>)[optionName(name)];
@@ -99,8 +117,8 @@ export function readConsumerConfig(args: string[], env: Record<string, string | 
     given[name] = option;
     given[`${name}_FILE`] = undefined;
   }
-  const { once = false, quiet = false, verbose = false } = values;
-  return { ...readSettings(consumerSettings, given), once, quiet, verbose };
+  const { once = false, quiet = false, verbose = false, handlers, webhook: webhooks = [] } = values;
+  return { ...readSettings(consumerSettings, given), once, quiet, verbose, handlers, webhooks };
 }
 
 /** `--batch` is CONSUMER_BATCH, `--lease-ms` is LEASE_MS. */
@@ -117,12 +135,16 @@ export function helpText(): string {
     const setting = consumerSettings[name];
     return helpEntry(`--${optionName(name)} …`, setting, `${name}: ${possible(name, setting)}`);
   });
+  const work = Object.values(WORK).map(({ label, why }) => `  ${label.padEnd(26)}${why}`);
   const flags = Object.entries({ ...FLAGS, help: 'This text' });
   return `Usage: npm run consumer -- [options]
 
-Claims events and fills each with a word from the word service. Ctrl-C finishes the events in progress; a second Ctrl-C
-exits at once. Start as many as you like, on any machine that reaches MySQL.
-Each option with a value can be given as an environment variable instead; the option wins.
+Claims events and fills each: with a word from the word service, or with what handlers of yours make of it. Ctrl-C finishes
+the events in progress; a second Ctrl-C exits at once. Start as many as you like, on any machine that reaches MySQL.
+
+${work.join('\n')}
+
+Each of these can be given as an environment variable instead; the option wins.
 
 ${entries.join('\n')}
 ${flags.map(([name, why]) => `  ${`--${name}`.padEnd(26)}${why}`).join('\n')}

@@ -1,13 +1,16 @@
 import type { DatabaseOptions } from '../database/connect.ts';
 import { defineHandlers } from '../handlers/define-handlers.ts';
 import type { BatchDefinition } from '../handlers/definition.ts';
+import type { Handlers } from '../handlers/handlers.ts';
 import { createWordHandler } from '../handlers/words.ts';
 import { isForPeople } from '../process/json-log.ts';
 import type { ConsumerConfig } from './config.ts';
+import { type HandlerSource, loadHandlers, mergeHandlers } from './load-handlers.ts';
 import type { ConsumerOptions } from './options.ts';
 import { createJsonReport } from './report/json-report.ts';
 import type { Report } from './report/report.ts';
 import { createTerminalReport } from './report/terminal-report.ts';
+import { webhookHandlers } from './webhook-handlers.ts';
 
 // What is not finished is given back this long before the grace ends.
 const GIVE_BACK_MS = 2_000;
@@ -34,15 +37,23 @@ export function toDatabaseOptions(config: ConsumerConfig, report: Report, signal
   };
 }
 
-export function toConsumerOptions(config: ConsumerConfig): Omit<ConsumerOptions, 'db'> {
+export function toConsumerOptions(config: ConsumerConfig): Omit<ConsumerOptions, 'db' | 'handlers'> {
   return {
-    handlers: defineHandlers({ word: toWordHandler(config) }),
     name: config.CONSUMER_NAME,
     pollMs: config.CONSUMER_POLL_MS,
     once: config.once,
     leaseMs: config.LEASE_MS,
     finishMs: Math.max(0, config.SHUTDOWN_GRACE_MS - GIVE_BACK_MS),
   };
+}
+
+/** Of the module and the webhooks that were given; of words alone without any. Rejects with one sentence. */
+export async function toHandlers(config: ConsumerConfig): Promise<Handlers> {
+  const { handlers: file, webhooks, WEBHOOK_SECRETS: secrets } = config;
+  const sources: HandlerSource[] = [];
+  if (file !== undefined) sources.push({ from: file, handlers: await loadHandlers(file) });
+  if (webhooks.length > 0) sources.push({ from: '--webhook', handlers: webhookHandlers(webhooks, { secret: secrets }) });
+  return sources.length > 0 ? mergeHandlers(sources) : defineHandlers({ word: toWordHandler(config) });
 }
 
 function toWordHandler(config: ConsumerConfig): BatchDefinition {

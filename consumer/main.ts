@@ -3,7 +3,7 @@ import { connectDatabase } from '../database/connect.ts';
 import { exitAfter, runMain } from '../process/run-main.ts';
 import { stopSignal } from '../process/stop-signal.ts';
 import { helpText, readConsumerConfig } from './config.ts';
-import { createReport, toConsumerOptions, toDatabaseOptions } from './from-config.ts';
+import { createReport, toConsumerOptions, toDatabaseOptions, toHandlers } from './from-config.ts';
 import { runConsumer } from './run-consumer.ts';
 
 async function main(args: string[]): Promise<void> {
@@ -12,6 +12,7 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const config = readConsumerConfig(args);
+  const handlers = await toHandlers(config);
   const report = createReport(config);
   const stop = new AbortController();
   void stopSignal().then((name) => {
@@ -25,8 +26,9 @@ async function main(args: string[]): Promise<void> {
   if (server) report.note(server.summary);
   for (const warning of server?.warnings ?? []) report.warn(warning);
 
-  report.note(`filling events as ${config.CONSUMER_NAME}`);
-  await runConsumer({ db, report, signal: stop.signal, ...toConsumerOptions(config) });
+  const kinds = handlers.kinds.map(({ kind }) => kind).join(', ');
+  report.note(`filling events as ${config.CONSUMER_NAME}: ${kinds}`);
+  await runConsumer({ db, handlers, report, signal: stop.signal, ...toConsumerOptions(config) });
   await db.destroy();
   report.note('stopped');
   await report.flush();

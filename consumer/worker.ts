@@ -84,11 +84,14 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
     state.pollMs = Math.min(deps.pollMs, Math.max(QUICK_POLL_MS, tookMs * CLAIM_SHARE));
     return kinds.some(({ wantsMore }) => wantsMore()) ? 0 : state.pollMs;
   }
+  if (deps.once) {
+    const isDone = asked.length === kinds.length && leases.size() === 0;
+    return isDone ? 'done' : Math.min(...kinds.map(({ pauseMs }) => pauseMs()));
+  }
   return afterNothing(deps, state);
 }
 
-async function afterNothing({ once, pollMs }: ConsumerDeps, state: WorkerState): Promise<number | 'done'> {
-  if (once) return state.leases.size() === 0 ? 'done' : Infinity;
+async function afterNothing({ pollMs }: ConsumerDeps, state: WorkerState): Promise<number> {
   // From a quick poll to the usual one within half a second.
   state.pollMs = Math.min(pollMs, state.pollMs * 1.25);
   if (state.pollMs === pollMs) await state.lookForLockedEvents();

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from '../connect.ts';
 import { isDuplicateKey } from '../database-error.ts';
+import { noticesFor } from './notices.ts';
 import { repeatIfUnknown } from './repeat-if-unknown.ts';
 
 /** What a caller may say of an event that it creates; limits.ts says how much. */
@@ -29,6 +30,7 @@ export function createEvents(db: Database, events: readonly NewEvent[]): Promise
   const list = JSON.stringify(events);
   return besideForeignClients(db, async () => {
     const { rows } = await sql<{ first_id: number }[]>`CALL create_events(${list})`.execute(db);
+    noticesFor(db).emit('created');
     return rows[0]![0]!.first_id;
   });
 }
@@ -60,6 +62,7 @@ export async function createEventsOnce(
   );
   const create = async () => {
     const { rows } = await sql<{ created: string | null }[]>`CALL create_events_by_key(${list})`.execute(db);
+    noticesFor(db).emit('created');
     return JSON.parse(rows[0]![0]!.created ?? '[]') as [key: string, firstId: number, howMany: number][];
   };
   let created = await repeatIfUnknown(() => besideForeignClients(db, create));

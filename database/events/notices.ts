@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { Database } from '../connect.ts';
 
-/** `created`: events of these kinds. `settled`: these events were filled, or are dead. */
 interface Notices {
+  /** Events were created. */
   created: [];
-  settled: [ids: readonly number[]];
+  /** Events were filled, or are dead. */
+  settled: [];
 }
 
 const noticesOf = new WeakMap<Database, EventEmitter<Notices>>();
