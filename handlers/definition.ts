@@ -24,10 +24,7 @@ interface PayloadOptions<Payload> {
 }
 
 /** Handles one event, at least once. What it throws is a failure. */
-type Handle<Payload = unknown> = (
-  event: HandlerInput<Payload>,
-  context: HandlerContext,
-) => Result | Promise<Result>;
+type Handle<Payload = unknown> = (event: HandlerInput<Payload>, context: HandlerContext) => Result | Promise<Result>;
 
 export interface SingleDefinition<Payload = unknown> extends HandlerOptions, PayloadOptions<Payload> {
   handle: Handle<Payload>;

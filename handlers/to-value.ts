@@ -19,14 +19,19 @@ function toWordValue(value: unknown): Value {
 function lackOfWord(value: unknown): string | undefined {
   if (typeof value !== 'string') return 'it is no text';
   if (!/[^ ]/.test(value)) return 'it is empty';
-  if (value.length > 2 * WORD_LIMIT || Array.from(value).length > WORD_LIMIT)
-    return `it is longer than ${WORD_LIMIT} characters`;
+  if (isLongerThan(WORD_LIMIT, value)) return `it is longer than ${WORD_LIMIT} characters`;
   return value.isWellFormed() ? undefined : BROKEN_TEXT;
 }
 
+/** A character takes one unit or two; they are counted only where that decides. */
+function isLongerThan(limit: number, text: string): boolean {
+  return text.length > 2 * limit || (text.length > limit && Array.from(text).length > limit);
+}
+
 function toJsonValue(value: unknown): Value {
+  if (value === undefined || value === null) return { valor: 'null' };
   try {
-    const text = JSON.stringify(value ?? null, createMemberCheck()) ?? 'null';
+    const text = JSON.stringify(value, createMemberCheck()) ?? 'null';
     if (Buffer.byteLength(text) <= RESULT_LIMIT) return { valor: text };
     return { failure: `the value cannot be kept: ${TOO_LARGE}` };
   } catch (error) {
@@ -53,7 +58,11 @@ function createMemberCheck(): (name: string, value: unknown) => unknown {
 function lackOfJson(value: unknown): string | undefined {
   if (typeof value === 'string') return value.isWellFormed() ? undefined : BROKEN_TEXT;
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${value} is no JSON`;
-  if (['bigint', 'function', 'symbol'].includes(typeof value)) return `a ${typeof value} is no JSON`;
+  if (typeof value === 'object') return lackOfObject(value);
+  return typeof value === 'boolean' || value === undefined ? undefined : `a ${typeof value} is no JSON`;
+}
+
+function lackOfObject(value: object | null): string | undefined {
   if (value instanceof Promise) return 'a Promise is no JSON: await it';
   return value instanceof Map || value instanceof Set ? 'a Map or a Set is no JSON' : undefined;
 }
