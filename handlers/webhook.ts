@@ -23,10 +23,8 @@ const DAY_MS = 86_400_000;
 const SENDER = 'the webhook';
 
 /**
- * Hands each event to a program in any language: POST with JSON `{id, kind, key, attempt, createdAt, payload}`, signed as
- * Standard Webhooks (https://www.standardwebhooks.com). A 2xx fills the event with the JSON of its body, or null without
- * one. 408, 409, 425, 429 and 5xx are failures, retried after `Retry-After`, a day at most; any other status is dead.
- * The receiver may get an event twice, with the same `webhook-id`.
+ * Hands each event to a program in any language: a POST of JSON, signed as Standard Webhooks. Its status decides how the
+ * attempt ends (docs/handlers.md). The receiver may get an event twice, with the same `webhook-id`.
  *
  * @example report: webhook('https://example.org/hooks/report', { secret: 'whsec_…', attempts: 10 })
  */
