@@ -1,4 +1,5 @@
-import { SourceDownError, type KindHandler, type Outcome } from '../handlers/handler.ts';
+import { type KindHandler, type Outcome, SourceDownError } from '../handlers/handler.ts';
+import { reasonOf } from '../handlers/reason-of.ts';
 import { type HeldEvent, toHandlerEvent } from './held-event.ts';
 import type { Release } from './settle.ts';
 
@@ -54,5 +55,5 @@ function afterError(error: unknown, events: number): Outcome | Release {
   if (error instanceof InterruptedError) return { release: error.message };
   if (error instanceof SourceDownError) return { release: 'the source is down' };
   if (events > 1) return { release: 'the handler failed for the whole batch' };
-  return { failure: (error instanceof Error && error.message) || String(error) };
+  return { failure: reasonOf(error) };
 }

@@ -78,7 +78,11 @@ export const consumerSettings = {
 
 /** What is worked on; without either, words alone. The module is code, and not a setting of the environment. */
 const WORK = {
-  handlers: { type: 'string', label: '--handlers FILE', why: 'A module that exports defineHandlers({ … }); see docs/handlers.md' },
+  handlers: {
+    type: 'string',
+    label: '--handlers FILE',
+    why: 'A module that exports defineHandlers({ … }); see docs/handlers.md',
+  },
   webhook: {
     type: 'string',
     multiple: true,

@@ -52,7 +52,10 @@ export async function toHandlers(config: ConsumerConfig): Promise<Handlers> {
   const { handlers: file, webhooks, WEBHOOK_SECRETS: secrets } = config;
   const sources: HandlerSource[] = [];
   if (file !== undefined) sources.push({ from: file, handlers: await loadHandlers(file) });
-  if (webhooks.length > 0) sources.push({ from: '--webhook', handlers: webhookHandlers(webhooks, { secret: secrets }) });
+  if (webhooks.length > 0) {
+    const options = secrets.length > 0 ? { secret: secrets } : {};
+    sources.push({ from: '--webhook', handlers: webhookHandlers(webhooks, options) });
+  }
   return sources.length > 0 ? mergeHandlers(sources) : defineHandlers({ word: toWordHandler(config) });
 }
 

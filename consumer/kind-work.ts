@@ -74,8 +74,13 @@ export function createKindWork(handler: KindHandler, deps: KindWorkDeps): KindWo
   }
 
   async function finish(event: HeldEvent, outcome: Outcome | Release): Promise<void> {
-    if (leases.holds(event)) await settle(event, handler, outcome);
+    // What was lost is no longer held.
+    if (leases.holds(event)) await settle(event, handler, outcome, () => letGo(event));
+  }
+
+  function letGo(event: HeldEvent): void {
     leases.letGo(event);
+    if (leases.size() === 0) wake();
   }
 
   function learn(outcomes: readonly (Outcome | Release)[], error: unknown, isTrial: boolean): void {

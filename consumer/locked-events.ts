@@ -22,7 +22,8 @@ export function createLookForLockedEvents(
     nextAt = now + everyMs;
     try {
       const ids: number[] = [];
-      for (const kind of kinds) ids.push(...(await findOverdueEvents(db, { kind, dueForMs: DUE_FOR_MS, limit: LIMIT })));
+      for (const kind of kinds)
+        ids.push(...(await findOverdueEvents(db, { kind, dueForMs: DUE_FOR_MS, limit: LIMIT })));
       const locked = ids.filter((id) => firstSeenAt.has(id));
       firstSeenAt = new Map(ids.map((id) => [id, firstSeenAt.get(id) ?? now]));
       if (locked.length > 0) report.locked(locked, Math.round(now - firstSeenAt.get(locked[0]!)!));

@@ -3,9 +3,11 @@ import { createConnection } from 'mysql2/promise';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { claimEvents } from '../database/events/claim.ts';
 import { createEvents } from '../database/events/create.ts';
-import type { HandleBatch } from '../handlers/handler.ts';
+import type { BatchHandler } from '../handlers/handler.ts';
+import { toHandlers } from '../handlers/handlers.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
+import { batchHandler, type HandleBatch } from '../tests/test-worker.ts';
 import { createLookForLockedEvents } from './locked-events.ts';
 import type { ConsumerOptions } from './options.ts';
 import { runConsumer } from './run-consumer.ts';
@@ -33,7 +35,10 @@ async function lock(id: number) {
 }
 
 /** A consumer at work on 100 events; one of them is locked during the first call of its handler. */
-async function startOnLocked(firstCall: HandleBatch, options: Partial<ConsumerOptions> = {}) {
+async function startOnLocked(
+  firstCall: HandleBatch,
+  { concurrency = 2, ...options }: Partial<ConsumerOptions & Pick<BatchHandler, 'concurrency'>> = {},
+) {
   await createEvents(
     db,
     Array.from({ length: 100 }, () => ({})),
@@ -41,12 +46,12 @@ async function startOnLocked(firstCall: HandleBatch, options: Partial<ConsumerOp
   const stop = new AbortController();
   const report = createRecordingReport();
   const handled = Promise.withResolvers<{ unlock: () => Promise<void> }>();
-  const handleBatch = vi.fn<HandleBatch>(words).mockImplementationOnce(async (events, signal) => {
+  const handleBatch = vi.fn<HandleBatch>(words).mockImplementationOnce(async (events, context) => {
     handled.resolve(await lock(LOCKED));
-    return firstCall(events, signal);
+    return firstCall(events, context);
   });
-  const handler = { kind: 'word', handleBatch };
-  const running = runConsumer({ db, handler, report, signal: stop.signal, pollMs: 20, ...options });
+  const handlers = toHandlers([batchHandler(handleBatch, { batch: 1_000, concurrency })]);
+  const running = runConsumer({ db, handlers, report, signal: stop.signal, pollMs: 20, ...options });
   onTestFinished(async () => {
     stop.abort();
     await running;
@@ -71,9 +76,9 @@ const words: HandleBatch = async (events) => events.map(() => ({ valor: 'mar' })
 
 test('99 events of a batch are filled at once, the locked one is named, and filled when the lock is gone', async () => {
   let handledAt = Infinity;
-  const { report, unlock } = await startOnLocked(async (events, signal) => {
+  const { report, unlock } = await startOnLocked(async (events, context) => {
     handledAt = performance.now();
-    return words(events, signal);
+    return words(events, context);
   });
   await vi.waitFor(() => expect(report.filled).toHaveBeenCalled(), WAIT);
   expect(performance.now() - handledAt).toBeLessThan(1_000);
@@ -113,13 +118,13 @@ test('a failed attempt is written when the lock is gone', async () => {
 });
 
 test('an event that is given back while it is locked comes again when the lock is gone', async () => {
-  const { unlock, report } = await startOnLocked(async (events, signal) =>
-    (await words(events, signal)).slice(0, LOCKED - 1),
+  const { unlock, report } = await startOnLocked(async (events, context) =>
+    (await words(events, context)).slice(0, LOCKED - 1),
   );
   await expect.poll(filled, WAIT).toBe(99);
   await unlock();
   await expect.poll(filled, WAIT).toBe(100);
-  expect(await row(LOCKED)).toMatchObject({ attempts: 1, valor: 'mar' });
+  expect(await row(LOCKED)).toMatchObject({ failures: 0, valor: 'mar' });
   expect(report.released.mock.calls.map(([events]) => events)).toEqual([50, 1]);
 });
 
@@ -159,12 +164,13 @@ test('a locked event keeps no other lease of its batch from being renewed', asyn
     await until.promise;
     return events.map(() => ({ valor: 'mar' }));
   };
-  const running = runConsumer({ db, handler: { kind: 'word', handleBatch }, report, leaseMs, once: true });
+  const handlers = toHandlers([batchHandler(handleBatch)]);
+  const running = runConsumer({ db, handlers, report, leaseMs, once: true });
   await expect.poll(() => count(sql`processing = 1`), WAIT).toBe(2);
   const { unlock } = await lock(1);
   // The row that is locked shows when both leases would have ended.
-  const leaseEnd = (await row(1)).due_at!.getTime();
-  await expect.poll(async () => (await row(2)).due_at!.getTime(), WAIT).toBeGreaterThan(leaseEnd + leaseMs);
+  const leaseEnd = (await row(1)).lease_until.getTime();
+  await expect.poll(async () => (await row(2)).lease_until.getTime(), WAIT).toBeGreaterThan(leaseEnd + leaseMs);
   await unlock();
   until.resolve();
   await running;
@@ -183,12 +189,13 @@ test('a consumer that gives up leaves a locked event to its lease, and says so',
 
 test('a due event that stays locked is passed over by every claim, and named from the second look on', async () => {
   await createEvents(db, [{}, {}]);
-  await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 HOUR WHERE id = 1`.execute(db);
+  await sql`UPDATE Events SET due_at = UTC_TIMESTAMP(3) - INTERVAL 1 HOUR WHERE id = 1`.execute(db);
   const { unlock } = await lock(1);
   const report = createRecordingReport();
-  const look = createLookForLockedEvents({ db, report });
-  const claims = async () => (await claimEvents(db, { claimedBy: 'a/1', limit: 10, leaseMs: 30_000 })).claims;
-  expect(await claims()).toEqual([{ id: 2, attempt: 1 }]);
+  const look = createLookForLockedEvents({ db, report }, ['word']);
+  const kinds = [{ kind: 'word', limit: 10, maxFailures: 5 }];
+  const claims = async () => (await claimEvents(db, { claimedBy: 'a', leaseMs: 30_000, kinds }))[0]!.claims;
+  expect(await claims()).toMatchObject([{ id: 2, attempt: 1 }]);
   await look();
   expect(report.locked).not.toHaveBeenCalled();
   setClock(1);
@@ -205,7 +212,7 @@ test('a due event that stays locked is passed over by every claim, and named fro
   expect(minutes).toEqual([expect.closeTo(1, 0), expect.closeTo(3, 0)]);
 
   await unlock();
-  expect(await claims()).toEqual([{ id: 1, attempt: 1 }]);
+  expect(await claims()).toMatchObject([{ id: 1, attempt: 1 }]);
   setClock(4);
   await look();
   expect(report.locked).toHaveBeenCalledTimes(2);

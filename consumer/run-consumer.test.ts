@@ -1,27 +1,28 @@
 import { expect, test, vi } from 'vitest';
 import { createEvents } from '../database/events/create.ts';
 import { findEvent } from '../database/events/read.ts';
-import type { HandleBatch } from '../handlers/handler.ts';
+import { toHandlers } from '../handlers/handlers.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
+import { batchHandler, type HandleBatch } from '../tests/test-worker.ts';
 import { readConsumerConfig } from './config.ts';
 import { toConsumerOptions } from './from-config.ts';
 import { CONSUMER_DEFAULTS } from './options.ts';
 import { runConsumer } from './run-consumer.ts';
 
 const { db } = await useTestDatabase();
-const handlerOf = (handleBatch: HandleBatch) => ({ kind: 'word', handleBatch });
-const untilAborted: HandleBatch = (_, signal) =>
+const handlersOf = (handleBatch: HandleBatch, batch = 10) => toHandlers([batchHandler(handleBatch, { batch })]);
+const untilAborted: HandleBatch = (_, { signal }) =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
 
 test('what the default settings mean are the defaults of the options', () => {
   expect(toConsumerOptions(readConsumerConfig([], {}))).toMatchObject(CONSUMER_DEFAULTS);
 });
 
-test('a consumer needs a database and a handler, and fills what comes until its signal is aborted', async () => {
+test('a consumer needs a database and handlers, and fills what comes until its signal is aborted', async () => {
   const stop = new AbortController();
-  const handler = handlerOf(async (events) => events.map(() => ({ valor: 'mar' })));
-  const running = runConsumer({ db, handler, signal: stop.signal, report: createRecordingReport() });
+  const handlers = handlersOf(async (events) => events.map(() => ({ valor: 'mar' })));
+  const running = runConsumer({ db, handlers, signal: stop.signal, report: createRecordingReport() });
   await createEvents(db, [{}]);
   await expect.poll(() => findEvent(db, 1)).toMatchObject({ valor: 'mar' });
   stop.abort();
@@ -30,8 +31,15 @@ test('a consumer needs a database and a handler, and fills what comes until its 
 
 test('two of the same name in one process claim under different names', async () => {
   await createEvents(db, [{}, {}]);
-  const handler = handlerOf(async (events) => events.map(() => ({ valor: 'mar' })));
-  const options = { db, handler, name: 'ana', batch: 1, once: true, report: createRecordingReport() };
+  const both = Promise.withResolvers<void>();
+  let calls = 0;
+  const handlers = handlersOf(async (events) => {
+    // Each has one of the two.
+    if (++calls === 2) both.resolve();
+    await both.promise;
+    return events.map(() => ({ valor: 'mar' }));
+  }, 1);
+  const options = { db, handlers, name: 'ana', once: true, report: createRecordingReport() };
   await Promise.all([runConsumer(options), runConsumer(options)]);
   const rows = await db.selectFrom('Events').select('claimed_by').execute();
   expect(new Set(rows.map(({ claimed_by }) => claimed_by)).size).toBe(2);
@@ -42,7 +50,7 @@ test('what is not finished in time is given back', async () => {
   const stop = new AbortController();
   const handleBatch = vi.fn<HandleBatch>(untilAborted);
   const report = createRecordingReport();
-  const running = runConsumer({ db, handler: handlerOf(handleBatch), signal: stop.signal, finishMs: 50, report });
+  const running = runConsumer({ db, handlers: handlersOf(handleBatch), signal: stop.signal, finishMs: 50, report });
   await vi.waitFor(() => expect(handleBatch).toHaveBeenCalled());
   stop.abort();
   await running;

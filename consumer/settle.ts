@@ -11,27 +11,36 @@ export interface Release {
   release: string;
 }
 
-/** Resolves when it is written what became of the event, or when that is no longer ours to write. */
-export type Settle = (event: HeldEvent, handler: KindHandler, outcome: Outcome | Release) => Promise<void>;
+/** Resolves when it is written what became of the event, or waits for a lock. `done`: nothing is left to write. */
+export type Settle = (
+  event: HeldEvent,
+  handler: KindHandler,
+  outcome: Outcome | Release,
+  done: () => void,
+) => Promise<void>;
 
 /** Fills are written together, and so is all that is given back: what cannot be written of one keeps no other from it. */
 export function createSettle(deps: SettleDeps): Settle {
-  const fill = createWriteQueue({ ...deps, done: 'filled', write: (fills: readonly HeldFill[]) => writeFills(deps, fills) });
+  const fill = createWriteQueue({
+    ...deps,
+    verb: 'filled',
+    write: (fills: readonly HeldFill[]) => writeFills(deps, fills),
+  });
   const giveBack = createWriteQueue({
     ...deps,
-    done: 'given back',
+    verb: 'given back',
     write: (claims: readonly HeldGiveBack[]) => writeGiveBacks(deps, claims),
   });
-  return ({ id, attempt, failures, key, claimedAt }, handler, outcome) => {
+  return ({ id, attempt, failures, key, claimedAt }, handler, outcome, done) => {
     const claim = { id, attempt, claimedAt, hasKey: key !== undefined };
-    if ('valor' in outcome) return fill({ ...claim, valor: outcome.valor });
-    if ('release' in outcome) return giveBack({ ...claim, outcome: 'released', why: outcome.release });
-    if ('laterMs' in outcome) return giveBack({ ...claim, outcome: 'later', delayMs: outcome.laterMs });
-    if ('dead' in outcome) return giveBack({ ...claim, outcome: 'refused', reason: outcome.dead });
+    if ('valor' in outcome) return fill({ ...claim, valor: outcome.valor }, done);
+    if ('release' in outcome) return giveBack({ ...claim, outcome: 'released', why: outcome.release }, done);
+    if ('laterMs' in outcome) return giveBack({ ...claim, outcome: 'later', delayMs: outcome.laterMs }, done);
+    if ('dead' in outcome) return giveBack({ ...claim, outcome: 'refused', reason: outcome.dead }, done);
     const { failure: reason, retryMs = 0 } = outcome;
     const isLast = failures + 1 >= handler.attempts;
     const delayMs = isLast ? undefined : Math.max(retryMs, handler.retryDelayMs(failures + 1));
-    return giveBack({ ...claim, outcome: 'failed', reason, delayMs });
+    return giveBack({ ...claim, outcome: 'failed', reason, delayMs }, done);
   };
 }
 

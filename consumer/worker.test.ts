@@ -5,7 +5,13 @@ import { createEvents } from '../database/events/create.ts';
 import type { Outcome } from '../handlers/handler.ts';
 import { SourceDownError } from '../handlers/handler.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
-import { batchHandler, createHandHandler, createWorker, type HandleBatch, singleHandler } from '../tests/test-worker.ts';
+import {
+  batchHandler,
+  createHandHandler,
+  createWorker,
+  type HandleBatch,
+  singleHandler,
+} from '../tests/test-worker.ts';
 import { workRound } from './worker.ts';
 
 const database = await useTestDatabase();

@@ -76,7 +76,11 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
   if (asked.length === 0) return Math.min(...kinds.map(({ pauseMs }) => pauseMs()));
 
   const startedAt = performance.now();
-  const results = await claim(deps, state, asked.map(({ request }) => request));
+  const results = await claim(
+    deps,
+    state,
+    asked.map(({ request }) => request),
+  );
   if (!results) return AFTER_TROUBLE_MS;
   for (const [index, { work, request }] of asked.entries()) work.begin(results[index]!, request, startedAt);
   if (results.some((claims) => claims.length > 0)) {
@@ -98,7 +102,11 @@ async function afterNothing({ pollMs }: ConsumerDeps, state: WorkerState): Promi
   return state.pollMs * (0.9 + Math.random() * 0.2);
 }
 
-async function claim({ db, claimedBy, leaseMs, once, report }: ConsumerDeps, { since }: WorkerState, requests: KindRequest[]) {
+async function claim(
+  { db, claimedBy, leaseMs, once, report }: ConsumerDeps,
+  { since }: WorkerState,
+  requests: KindRequest[],
+) {
   try {
     // With `once`, finding nothing must mean that nothing is due.
     const kinds = requests.map((request) => ({ ...request, ...(once ? {} : { since: since.get(request.kind) }) }));

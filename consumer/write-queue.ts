@@ -6,12 +6,14 @@ interface WriteQueueOptions<T> extends Pick<ConsumerDeps, 'report' | 'giveUp'> {
   /** Resolves to those of the items that another connection has locked; all others are written, or lost. */
   write: (items: readonly T[]) => Promise<readonly T[]>;
   /** What it does with events, for the log: 'filled'. */
-  done: string;
+  verb: string;
 }
 
 interface Entry<T> {
   item: T;
+  /** Written, or known to be locked: others need not wait for it. */
   resolve: () => void;
+  done: () => void;
   lockedAt?: number;
   sayAt?: number;
 }
@@ -22,12 +24,15 @@ const LOCKED_PAUSE_MS = 100;
 const SAY_AFTER_MS = 5_000;
 const SAY_AGAIN_MS = 60_000;
 
+/** Resolves when the item is written, or waits for a lock. `done`: nothing of it is left to do. */
+export type Write<T> = (item: T, done: () => void) => Promise<void>;
+
 /**
- * Writes many items in one statement: what comes while one runs gathers for the next. The returned function resolves when its
- * item is written or lost, or left to its lease: by a database that refuses it, or once `giveUp` is aborted.
+ * Writes many items in one statement: what comes while one runs gathers for the next. An item is done when it is written or
+ * lost, or left to its lease: by a database that refuses it, or once `giveUp` is aborted.
  */
-export function createWriteQueue<T extends { id: number }>(options: WriteQueueOptions<T>): (item: T) => Promise<void> {
-  const { write, done, report, giveUp } = options;
+export function createWriteQueue<T extends { id: number }>(options: WriteQueueOptions<T>): Write<T> {
+  const { write, verb, report, giveUp } = options;
   const queue: Entry<T>[] = [];
   let isRunning = false;
 
@@ -46,7 +51,10 @@ export function createWriteQueue<T extends { id: number }>(options: WriteQueueOp
   async function writeEntries(entries: Entry<T>[]): Promise<void> {
     try {
       const locked = new Set(await write(entries.map(({ item }) => item)));
-      for (const { resolve } of entries.filter(({ item }) => !locked.has(item))) resolve();
+      for (const { item, resolve, done } of entries) {
+        resolve();
+        if (!locked.has(item)) done();
+      }
       if (locked.size > 0) void tryAgain(entries.filter(({ item }) => locked.has(item)));
     } catch (error) {
       await afterError(entries, error);
@@ -55,18 +63,24 @@ export function createWriteQueue<T extends { id: number }>(options: WriteQueueOp
 
   /** Apart from the others, which do not wait for it. */
   async function tryAgain(entries: Entry<T>[]): Promise<void> {
+    for (const entry of entries) entry.lockedAt ??= performance.now();
+    await sleep(LOCKED_PAUSE_MS, undefined, { signal: giveUp }).catch(() => {});
+    sayLocked(entries);
+    if (giveUp.aborted) return leave(entries);
+    queue.push(...entries);
+    start();
+  }
+
+  function sayLocked(entries: Entry<T>[]): void {
     const now = performance.now();
-    for (const entry of entries) entry.lockedAt ??= now;
-    const toSay = entries.filter(({ lockedAt = now, sayAt = lockedAt + SAY_AFTER_MS }) => giveUp.aborted || now >= sayAt);
+    const toSay = entries.filter(
+      ({ lockedAt = now, sayAt = lockedAt + SAY_AFTER_MS }) => giveUp.aborted || now >= sayAt,
+    );
     for (const entry of toSay) entry.sayAt = now + SAY_AGAIN_MS;
     if (toSay.length > 0) {
       const ids = toSay.map(({ item }) => item.id);
       report.locked(ids, Math.round(Math.max(...toSay.map(({ lockedAt = now }) => now - lockedAt))));
     }
-    await sleep(LOCKED_PAUSE_MS, undefined, { signal: giveUp }).catch(() => {});
-    if (giveUp.aborted) return leave(entries);
-    queue.push(...entries);
-    start();
   }
 
   async function afterError(entries: Entry<T>[], error: unknown): Promise<void> {
@@ -77,20 +91,26 @@ export function createWriteQueue<T extends { id: number }>(options: WriteQueueOp
       return;
     }
     const isOver = isRefused || giveUp.aborted;
-    report.trouble(`${entries.length} events could not be ${done}${isOver ? ' and are left to their lease' : ' yet'}`, error);
+    report.trouble(
+      `${entries.length} events could not be ${verb}${isOver ? ' and are left to their lease' : ' yet'}`,
+      error,
+    );
     if (isOver) return leave(entries);
     // Until the database says that the claims are lost.
     await sleep(AFTER_TROUBLE_MS, undefined, { signal: giveUp }).catch(() => {});
     queue.unshift(...entries);
   }
 
-  return (item) =>
+  return (item, done) =>
     new Promise((resolve) => {
-      queue.push({ item, resolve });
+      queue.push({ item, resolve, done });
       start();
     });
 }
 
 function leave(entries: readonly Entry<unknown>[]): void {
-  for (const { resolve } of entries) resolve();
+  for (const { resolve, done } of entries) {
+    resolve();
+    done();
+  }
 }

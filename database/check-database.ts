@@ -4,9 +4,9 @@ import type { Database } from './connect.ts';
 import { DatabaseError } from './database-error.ts';
 import { claimEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
+import { addKinds } from './events/kinds.ts';
 import { reviveEvents } from './events/operate.ts';
 import { countEvents, findSettledEvents } from './events/read.ts';
-import { addKinds } from './events/kinds.ts';
 import { fillEvents, giveBackEvents, renewEvents } from './events/settle.ts';
 import { whatToDo } from './what-to-do.ts';
 

@@ -174,6 +174,7 @@ DROP PROCEDURE IF EXISTS add_kinds //
 CREATE PROCEDURE add_kinds(IN named JSON)
 BEGIN
   DECLARE new_kinds LONGTEXT;
+  DECLARE known_kinds, last_kind SMALLINT UNSIGNED;
   SELECT JSON_ARRAYAGG(unknown.kind) INTO new_kinds FROM (
     SELECT DISTINCT given.kind FROM JSON_TABLE(named, '$[*]' COLUMNS (
       kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind'
@@ -181,15 +182,15 @@ BEGIN
     WHERE given.kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM Kinds WHERE Kinds.name = given.kind)
   ) AS unknown;
   IF new_kinds IS NOT NULL THEN
-    IF JSON_LENGTH(new_kinds) + (SELECT COUNT(*) FROM Kinds) > 1000 THEN
+    SELECT COUNT(*), MAX(id) INTO known_kinds, last_kind FROM Kinds;
+    IF JSON_LENGTH(new_kinds) + known_kinds > 1000 THEN
       SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'There are 1,000 kinds already; a kind is a sort of work, not an id.';
     END IF;
     INSERT INTO Kinds (id, name)
-      SELECT known.last_id + position, name
+      SELECT last_kind + position, name
       FROM JSON_TABLE(new_kinds, '$[*]' COLUMNS (
         position FOR ORDINALITY, name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$'
-      )) AS unknown
-      JOIN (SELECT MAX(id) AS last_id FROM Kinds) AS known;
+      )) AS unknown;
   END IF;
 END //
 
@@ -206,7 +207,7 @@ BEGIN
       ) AS id
       FROM EventPayloads WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many
     ) AS heads
-    STRAIGHT_JOIN EventKeys ON EventKeys.event_key = heads.event_key AND EventKeys.id = heads.id
+    STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = heads.event_key AND EventKeys.id = heads.id
     FOR UPDATE /*!80000 OF EventKeys */
   ) AS heads_locked;
   INSERT INTO EventKeys (event_key, id, own_due_at)
@@ -345,12 +346,12 @@ BEGIN
   END IF;
   IF looks_at_all OR since IS NULL THEN
     CALL take_back_events(kind_id, JSON_EXTRACT(request, '$.maxFailures'));
-    -- Without a lock: a claim that stepped over what others hold would lock each of them for a moment.
-    SET since = (
-      SELECT due_at FROM Events FORCE INDEX (claim)
+    SET since = NULL;
+    -- Without a lock: a claim that stepped over what others hold would lock each of them for a moment. Not as SET since =
+    -- (SELECT …), in which MariaDB locks what it reads.
+    SELECT due_at INTO since FROM Events FORCE INDEX (claim)
       WHERE kind = kind_id AND open = 1 AND due_at <= moment AND processing <> 1
-      ORDER BY kind, open, due_at, id LIMIT 1
-    );
+      ORDER BY kind, open, due_at, id LIMIT 1;
   END IF;
 
   IF NOT is_paused AND since IS NOT NULL THEN
@@ -367,14 +368,14 @@ BEGIN
       ) AS due;
   END IF;
   IF claimed IS NOT NULL THEN
-    SET has_payloads = EXISTS (SELECT 1 FROM EventPayloads WHERE id BETWEEN first_id AND last_id);
+    SELECT EXISTS (SELECT 1 FROM EventPayloads WHERE id BETWEEN first_id AND last_id) INTO has_payloads;
     IF has_payloads THEN
       CALL cut_claim(claimed);
       SET how_many = 0; -- it may have been cut
     END IF;
     IF last_id - first_id + 1 = how_many THEN
       -- A run of ids is written as it is read. For a list the server makes a second pass over the rows: 2-4 µs each.
-      UPDATE Events
+      UPDATE Events FORCE INDEX (PRIMARY)
         SET processing = 1, claimed_by = consumer, attempts = attempts + 1,
           lease_until = UTC_TIMESTAMP(3) + INTERVAL lease_ms * 1000 MICROSECOND
         WHERE id BETWEEN first_id AND last_id;
@@ -542,11 +543,12 @@ BEGIN
     DELETE EventKeys FROM JSON_TABLE(freed, '$[*]' COLUMNS (
         id BIGINT UNSIGNED PATH '$[0]', event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
       )) AS given
-      STRAIGHT_JOIN EventKeys ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id;
+      STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id;
     -- FOR UPDATE waits for a create that adds to the same key: it saw the one before, and counts on us.
     SELECT JSON_ARRAYAGG(nexts.id) INTO next_ids FROM (
       SELECT DISTINCT (
-        SELECT id FROM EventKeys WHERE EventKeys.event_key = given.event_key ORDER BY id LIMIT 1 FOR UPDATE
+        SELECT id FROM EventKeys FORCE INDEX (PRIMARY)
+        WHERE EventKeys.event_key = given.event_key ORDER BY id LIMIT 1 FOR UPDATE
       ) AS id
       FROM JSON_TABLE(freed, '$[*]' COLUMNS (
         event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
@@ -554,8 +556,9 @@ BEGIN
     ) AS nexts WHERE nexts.id IS NOT NULL;
     IF next_ids IS NOT NULL THEN
       UPDATE JSON_TABLE(next_ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS nexts
-        STRAIGHT_JOIN EventPayloads ON EventPayloads.id = nexts.id
-        STRAIGHT_JOIN EventKeys ON EventKeys.event_key = EventPayloads.event_key AND EventKeys.id = nexts.id
+        STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = nexts.id
+        STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY)
+          ON EventKeys.event_key = EventPayloads.event_key AND EventKeys.id = nexts.id
         STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = nexts.id
         SET Events.due_at = GREATEST(EventKeys.own_due_at, UTC_TIMESTAMP(3)), Events.processing = IF(Events.kind = 1, 0, 2)
         WHERE Events.open = 1 AND Events.due_at = '9999-12-31 00:00:00';

@@ -7,8 +7,8 @@ import { retryAfterMs } from './retry-after.ts';
 import { signatureHeader, toSigningKey } from './webhook-signature.ts';
 
 export interface WebhookOptions extends HandlerOptions {
-  /** `whsec_…`, or two of them while one is replaced: the new one first. @default the calls are not signed */
-  secret?: string | readonly [string, string];
+  /** `whsec_…`, or a list of them while one is replaced: the new one first. @default the calls are not signed */
+  secret?: string | readonly string[];
   /** Letters, digits, `_` and `-`, at most 64: keeps event 7 of one installation apart from that of another. @default none */
   installationId?: string;
 }

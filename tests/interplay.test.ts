@@ -7,10 +7,11 @@ import { runConsumer } from '../consumer/run-consumer.ts';
 import type { Database } from '../database/connect.ts';
 import { createEvents } from '../database/events/create.ts';
 import { countEvents } from '../database/events/read.ts';
-import type { HandleBatch } from '../handlers/handler.ts';
+import { toHandlers } from '../handlers/handlers.ts';
 import { createBatcher } from '../producer/create-batcher.ts';
 import { connectForeignClient } from './foreign-client.ts';
 import { createTestDatabase } from './test-database.ts';
+import { batchHandler, type HandleBatch } from './test-worker.ts';
 
 /**
  * Clients of the course system this grew from, beside ours on the same tables at the same time. They know the columns
@@ -47,16 +48,8 @@ const silent = new Proxy({} as Report, { get: () => () => {} });
 
 function ourConsumer(db: Database, signal: AbortSignal): Promise<void> {
   const handleBatch: HandleBatch = async (events) => events.map(() => ({ valor: 'nossa' }));
-  const retry = { maxAttempts: 5, firstDelayMs: 10, maxDelayMs: 10 };
-  return runConsumer({
-    db,
-    handler: { kind: 'word', handleBatch },
-    signal,
-    report: silent,
-    batch: 5,
-    pollMs: 5,
-    retry,
-  });
+  const handlers = toHandlers([batchHandler(handleBatch, { batch: 5 })]);
+  return runConsumer({ db, handlers, signal, report: silent, pollMs: 5 });
 }
 
 test('foreign producers and consumers work beside ours: every event is created once and filled once', async () => {
