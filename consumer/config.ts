@@ -77,7 +77,7 @@ export const consumerSettings = {
 };
 
 /** What is worked on; without either, words alone. The module is code, and not a setting of the environment. */
-const WORK = {
+export const workOptions = {
   handlers: {
     type: 'string',
     label: '--handlers FILE',
@@ -113,7 +113,10 @@ export type ConsumerConfig = ReturnType<typeof readConsumerConfig>;
 export function readConsumerConfig(args: string[], env: Record<string, string | undefined> = readEnvironment()) {
   const flag = { type: 'boolean' } as const;
   const options = Object.fromEntries(VARIABLES.map((name) => [optionName(name), { type: 'string' } as const]));
-  const { values } = parseArgs({ args, options: { ...options, ...WORK, once: flag, quiet: flag, verbose: flag } });
+  const { values } = parseArgs({
+    args,
+    options: { ...options, ...workOptions, once: flag, quiet: flag, verbose: flag },
+  });
   const given = { ...env };
   for (const name of VARIABLES) {
     const option = (values as Record<string, string | undefined>)[optionName(name)];
@@ -133,13 +136,18 @@ export function optionName(variable: string): string {
     .replaceAll('_', '-');
 }
 
+/** The lines of `--help` about what is worked on. */
+export function workHelp(): string[] {
+  return Object.values(workOptions).map(({ label, why }) => `  ${label.padEnd(26)}${why}`);
+}
+
 /** What `--help` prints. */
 export function helpText(): string {
   const entries = VARIABLES.map((name) => {
     const setting = consumerSettings[name];
     return helpEntry(`--${optionName(name)} …`, setting, `${name}: ${possible(name, setting)}`);
   });
-  const work = Object.values(WORK).map(({ label, why }) => `  ${label.padEnd(26)}${why}`);
+  const work = workHelp();
   const flags = Object.entries({ ...FLAGS, help: 'This text' });
   return `Usage: npm run consumer -- [options]
 

@@ -47,8 +47,10 @@ export function toConsumerOptions(config: ConsumerConfig): Omit<ConsumerOptions,
   };
 }
 
+type WorkConfig = Omit<ConsumerConfig, 'once' | 'quiet' | 'verbose'>;
+
 /** Of the module and the webhooks that were given; of words alone without any. Rejects with one sentence. */
-export async function toHandlers(config: ConsumerConfig): Promise<Handlers> {
+export async function toHandlers(config: WorkConfig): Promise<Handlers> {
   const { handlers: file, webhooks, WEBHOOK_SECRETS: secrets } = config;
   const sources: HandlerSource[] = [];
   if (file !== undefined) sources.push({ from: file, handlers: await loadHandlers(file) });
@@ -59,7 +61,7 @@ export async function toHandlers(config: ConsumerConfig): Promise<Handlers> {
   return sources.length > 0 ? mergeHandlers(sources) : defineHandlers({ word: toWordHandler(config) });
 }
 
-function toWordHandler(config: ConsumerConfig): BatchDefinition {
+function toWordHandler(config: WorkConfig): BatchDefinition {
   return {
     ...createWordHandler({ url: config.WORD_SERVICE_URL, attemptMs: config.WORD_ATTEMPT_MS }),
     batch: config.CONSUMER_BATCH,

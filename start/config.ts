@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { consumerSettings } from '../consumer/config.ts';
+import { consumerSettings, workHelp, workOptions } from '../consumer/config.ts';
 import { httpPort, httpPorts, wholeNumber } from '../process/setting-kinds.ts';
 import { readEnvironment, readSettings } from '../process/settings.ts';
 import { environmentHelp } from '../process/settings-help.ts';
@@ -23,7 +23,8 @@ export type StartConfig = ReturnType<typeof readStartConfig>;
 
 /** `databaseUrl` and `wordServiceUrl` are undefined unless given: then `npm start` brings these parts itself. */
 export function readStartConfig(args: string[], env: Record<string, string | undefined> = readEnvironment()) {
-  const { values } = parseArgs({ args, options: { consumers: { type: 'string' } } });
+  const { values } = parseArgs({ args, options: { consumers: { type: 'string' }, ...workOptions } });
+  const { handlers, webhook: webhooks = [] } = values;
   const given = { ...env, ...OF_EACH_PART, CONSUMERS: values.consumers ?? env['CONSUMERS'] };
   // All that is handed on is checked here: a part that refuses it would end, and be started again, for ever.
   const config = readSettings({ ...producerSettings, ...consumerSettings, ...startSettings }, given);
@@ -39,6 +40,8 @@ export function readStartConfig(args: string[], env: Record<string, string | und
   refuseSharedPorts(ports);
   return {
     ...config,
+    handlers,
+    webhooks,
     databaseUrl,
     wordServiceUrl,
     ports,
@@ -64,10 +67,13 @@ function refuseSharedPorts(ports: readonly PortOfPart[]): void {
 /** What `--help` prints. */
 export const helpText = () =>
   environmentHelp(
-    `Usage: npm start -- [--consumers N]
+    `Usage: npm start -- [--consumers N] [--handlers FILE] [--webhook KIND=URL]
 
 Starts a private MySQL, the word service, producers behind nginx, and N consumers. Ctrl-C stops them all, and the data
 stays. With --consumers 0 start consumers in other terminals: npm run consumer.
+
+${workHelp().join('\n')}
+
 With DATABASE_URL or WORD_SERVICE_URL it starts no MySQL or word service of its own. The parts get the settings of
 producers and consumers from here, too: npm run producer -- --help, npm run consumer -- --help.
 `,

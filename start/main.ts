@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { toHandlers } from '../consumer/from-config.ts';
 import { runMain } from '../process/run-main.ts';
 import { stopSignal } from '../process/stop-signal.ts';
 import { checkPorts } from './check-ports.ts';
@@ -17,6 +18,8 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const config = readStartConfig(args);
+  // Before anything is started: a consumer that cannot load its handlers would be started again for ever.
+  const kinds = (await toHandlers(config)).kinds.map(({ kind }) => kind);
   const say = lineWriter('start');
   const stop = new AbortController();
   const stopped = stopSignal(endChildren).then(() => stop.abort());
@@ -25,10 +28,11 @@ async function main(args: string[]): Promise<void> {
   const servers = config.databaseUrl ? [] : missingServer(config.MYSQL_PROGRAM);
   await installPrograms([...servers, ...missingNginx()], say);
   await makeFolder(resolve(config.DATA_DIRECTORY));
-  const system = await startSystem(systemParts(config), say, stop.signal);
+  const system = await startSystem(systemParts(config, kinds), say, stop.signal);
   if (!stop.signal.aborted) {
     say(`ready after ${((Date.now() - startedAt) / 1_000).toFixed(1)} s: http://localhost:${config.NGINX_PORT}/docs`);
-    say(`try: curl -X POST localhost:${config.NGINX_PORT}/create-sync`);
+    const event = kinds.includes('word') ? '' : ` -H 'Content-Type: application/json' -d '{"kind":"${kinds[0]}"}'`;
+    say(`try: curl -X POST localhost:${config.NGINX_PORT}/create-sync${event}`);
   }
   await stopped;
   say('stopping');

@@ -11,10 +11,10 @@ import { findProgram } from './programs.ts';
 type Environment = Record<string, string | undefined>;
 
 /**
- * What `npm start` starts, a stage after the other; it stops them in reverse. The front stops first, while consumers still
+ * What `npm start` starts for these kinds, a stage after the other; it stops them in reverse. The front stops first, while consumers still
  * fill what callers wait for. nginx ends when the producers have answered its requests, so they are one stage.
  */
-export function systemParts(config: StartConfig): Part[][] {
+export function systemParts(config: StartConfig, kinds: readonly string[]): Part[][] {
   const wordServiceUrl = `http://127.0.0.1:${config.WORD_SERVICE_PORT}`;
   const env: Environment = {
     ...environmentOf(config),
@@ -24,20 +24,27 @@ export function systemParts(config: StartConfig): Part[][] {
     HOST: '127.0.0.1',
   };
   const urlFor = (account: Account) => config.databaseUrl ?? localServerUrl(config.MYSQL_PORT, account);
-  const node = (folder: string, name: string, own: Environment, readyUrl?: string) =>
-    nodePart(config, folder, name, { ...env, ...own }, readyUrl);
+  const node = (folder: string, name: string, own: Environment, more: Partial<NodePart> = {}) =>
+    nodePart(config, { folder, name, env: { ...env, ...own }, ...more });
 
   const consumers = Array.from({ length: config.CONSUMERS }, (_, index) => {
     const name = `consumer-${index + 1}`;
-    return node('consumer', name, { DATABASE_URL: urlFor('consumer'), CONSUMER_NAME: name });
+    return node(
+      'consumer',
+      name,
+      { DATABASE_URL: urlFor('consumer'), CONSUMER_NAME: name },
+      { args: workArgs(config) },
+    );
   });
   const producers = config.PRODUCER_PORTS.map((port, index) => {
     const own = { DATABASE_URL: urlFor('producer'), PORT: String(port) };
-    return node('producer', `producer-${index + 1}`, own, `http://127.0.0.1:${port}/readyz`);
+    return node('producer', `producer-${index + 1}`, own, { readyUrl: `http://127.0.0.1:${port}/readyz` });
   });
   return [
     config.databaseUrl ? [] : [mysqlPart(config)],
-    config.wordServiceUrl ? [] : [node('word-service', 'word-service', {}, `${wordServiceUrl}/livez`)],
+    config.wordServiceUrl || !kinds.includes('word')
+      ? []
+      : [node('word-service', 'word-service', {}, { readyUrl: `${wordServiceUrl}/livez` })],
     consumers,
     [...producers, nginxPart(config, env)],
   ];
@@ -66,16 +73,30 @@ function mysqlPart({ DATA_DIRECTORY, MYSQL_PORT: port, MYSQL_PROGRAM }: StartCon
   return { name: 'mysql', start };
 }
 
-function nodePart(config: StartConfig, folder: string, name: string, env: Environment, readyUrl?: string): Part {
+interface NodePart {
+  folder: string;
+  name: string;
+  env: Environment;
+  args?: readonly string[];
+  readyUrl?: string;
+}
+
+function nodePart(config: StartConfig, { folder, args = [], ...part }: NodePart): Part {
   return processPart({
-    name,
+    ...part,
     command: process.execPath,
-    args: () => nodeArgs(`${folder}/main.ts`),
-    env,
-    say: lineWriter(name),
+    args: () => [...nodeArgs(`${folder}/main.ts`), ...args],
+    say: lineWriter(part.name),
     stopLimitMs: stopLimitMs(config),
-    ...(readyUrl ? { readyUrl } : {}),
   });
+}
+
+/** What consumers work on, as it was given to us. */
+function workArgs({ handlers, webhooks }: StartConfig): string[] {
+  return [
+    ...(handlers === undefined ? [] : ['--handlers', handlers]),
+    ...webhooks.flatMap((hook) => ['--webhook', hook]),
+  ];
 }
 
 function nginxPart(config: StartConfig, env: Environment): Part {
