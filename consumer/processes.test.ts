@@ -212,7 +212,7 @@ test('a consumer whose routine is dropped while it works says so, and goes on wh
   const { says } = startConsumer('a', { ...(await wordsAfter(0)), LEASE_MS: '1000' });
   await says('filling events');
   await sql`DROP PROCEDURE claim_events`.execute(db);
-  await says(/load database\/init\.sql.*claim_events does not exist.*could not claim/);
+  await says(/run npm run migrate.*claim_events does not exist.*could not claim/);
   await createEvents(db, [{}]);
   await loadSchema(db);
   await expect.poll(() => filledBy('a'), eventually).toBe(1);

@@ -27,21 +27,42 @@ describe('a process that could do nothing is not ready, says what to do, and is 
       'a create’s routine has an older signature',
       'producer',
       ['DROP PROCEDURE create_events', 'CREATE PROCEDURE create_events() SELECT 1 AS first_id'],
-      /another version; load database\/init\.sql/,
+      /routines are of another version; run npm run migrate/,
     ],
     [
       'a keyed create’s routine is missing',
       'producer',
       ['DROP PROCEDURE create_events_by_key'],
-      /routine is missing; load database\/init\.sql.*create_events_by_key/,
+      /routine is missing; run npm run migrate.*create_events_by_key/,
     ],
     [
       'a claim’s routine has an older signature',
       'consumer',
       ['DROP PROCEDURE claim_events', 'CREATE PROCEDURE claim_events(IN consumer VARCHAR(64)) SELECT 1'],
-      /another version; load database\/init\.sql/,
+      /routines are of another version; run npm run migrate/,
     ],
-    ['a claim’s routine is missing', 'consumer', ['DROP PROCEDURE claim_events'], /routine is missing.*claim_events/],
+    ...['claim_events', 'renew_events', 'fill_events', 'give_back_events', 'add_kinds'].map(
+      (routine): [string, Kind, string[], RegExp] => [
+        `${routine} is missing`,
+        'consumer',
+        [`DROP PROCEDURE ${routine}`],
+        new RegExp(`routine is missing.*${routine}`),
+      ],
+    ),
+    ...(['producer', 'consumer'] as const).flatMap((kind): [string, Kind, string[], RegExp][] => [
+      [
+        `the tables are of a later version, for a ${kind}`,
+        kind,
+        ['UPDATE SchemaVersion SET version = 3'],
+        /^The database has version 3 of the tables, and this program needs version 2; update the program\.$/,
+      ],
+      [
+        `the tables were not loaded to the end, for a ${kind}`,
+        kind,
+        ['DELETE FROM SchemaVersion'],
+        /not loaded to the end, and this program needs version 2; run npm run migrate\.$/,
+      ],
+    ]),
   ];
 
   test.each(states)('%s', async (_, kind, harm, says) => {
@@ -49,6 +70,7 @@ describe('a process that could do nothing is not ready, says what to do, and is 
     for (const statement of harm) await sql.raw(statement).execute(db);
     expect(await whyNotReady(db, kind)).toMatch(says);
     if (kind === 'producer') await expect(checkCreates(db)).rejects.toThrow(says);
+    await sql`DELETE FROM SchemaVersion`.execute(db);
     await loadSchema(db);
     expect(await whyNotReady(db, kind)).toBe('it is ready');
     await checkCreates(db);
@@ -65,7 +87,9 @@ describe('a process that could do nothing is not ready, says what to do, and is 
     await admin.destroy();
     expect(await whyNotReady(database.db, kind)).toBe('it is ready');
     await sql`DROP USER ${sql.raw(name)}`.execute(db);
-    expect(await whyNotReady(database.db, kind)).toMatch(/account that loaded database\/init\.sql is gone; load it/);
+    expect(await whyNotReady(database.db, kind)).toMatch(
+      /account that loaded database\/init\.sql is gone; run npm run migrate/,
+    );
     await loadSchema(database.db);
     expect(await whyNotReady(database.db, kind)).toBe('it is ready');
   });
@@ -84,30 +108,50 @@ describe('a process that could do nothing is not ready, says what to do, and is 
   });
 });
 
-test('a server that is read-only is waited for, and what to do is said meanwhile', async () => {
-  const connect = await startOwnServer();
-  const admin = connect();
-  const { rows } = await sql<{ version: string }>`SELECT VERSION() AS version`.execute(admin);
-  // MariaDB lets those write who may do everything, and so the routines of those.
-  const isMariaDb = rows[0]!.version.includes('MariaDB');
-  const [variable, account, kind] = isMariaDb
-    ? (['read_only', 'consumer', 'consumer'] as const)
-    : (['super_read_only', 'producer', 'producer'] as const);
-  await sql`SET GLOBAL ${sql.raw(variable)} = 1`.execute(admin);
-  const said: string[] = [];
-  const db = connect({
-    account,
-    retryMs: 300,
-    onAvailability: (available, error) => said.push(available ? 'back' : error!.message),
-  });
-  const ready = checkDatabase(db, kind, endless);
-  await expect
-    .poll(() => said[0], { timeout: 10_000 })
-    .toMatch(/takes no writes; if that stays so, let DATABASE_URL name/);
-  await sql`SET GLOBAL ${sql.raw(isMariaDb ? 'read_only' : 'super_read_only')} = 0`.execute(admin);
-  expect(await ready).toMatchObject({ summary: expect.stringContaining('database') });
-  await expect.poll(() => said.at(-1)).toBe('back');
-});
+test.each(['producer', 'consumer'] as const)(
+  'tables of version 1 and none at all are told apart for a %s',
+  async (kind) => {
+    await using database = await createTestDatabase({ hasSchema: false });
+    const { db: all, url } = database;
+    const own = database.connect({ url: url.replace('//user:', `//${kind}:`) });
+    expect(await whyNotReady(all, kind)).toMatch(/^The tables are missing; run npm run migrate\./);
+    await sql`CREATE TABLE Events (id INT, valor TEXT, processing INT)`.execute(all);
+    await sql`GRANT SELECT ON Events TO ${sql.raw(`'${kind}'@'%'`)}`.execute(all);
+    const older = /has tables of version 1 or of another program.*needs version 2; run npm run migrate\.$/;
+    expect(await whyNotReady(all, kind)).toMatch(older);
+    expect(await whyNotReady(own, kind)).toMatch(older);
+    await sql`DROP TABLE Events`.execute(all);
+    await loadSchema(all);
+    expect(await whyNotReady(own, kind)).toBe('it is ready');
+  },
+);
+
+test.each(['producer', 'consumer'] as const)(
+  'a server that is read-only is waited for by a %s, and what to do is said meanwhile',
+  async (kind) => {
+    const connect = await startOwnServer();
+    const admin = connect();
+    const { rows } = await sql<{ version: string }>`SELECT VERSION() AS version`.execute(admin);
+    const isMariaDb = rows[0]!.version.includes('MariaDB');
+    const variable = isMariaDb ? 'read_only' : 'super_read_only';
+    await sql`SET GLOBAL ${sql.raw(variable)} = 1`.execute(admin);
+    // MariaDB lets those write who have this right, and so the routines of those. `admin` logged in with it.
+    if (isMariaDb) await sql`REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM 'user'@'%'`.execute(admin);
+    const said: string[] = [];
+    const db = connect({
+      account: kind,
+      retryMs: 300,
+      onAvailability: (available, error) => said.push(available ? 'back' : error!.message),
+    });
+    const ready = checkDatabase(db, kind, endless);
+    await expect
+      .poll(() => said[0], { timeout: 10_000 })
+      .toMatch(/takes no writes; if that stays so, let DATABASE_URL name/);
+    await sql`SET GLOBAL ${sql.raw(variable)} = 0`.execute(admin);
+    expect(await ready).toMatchObject({ summary: expect.stringContaining('database') });
+    await expect.poll(() => said.at(-1)).toBe('back');
+  },
+);
 
 test('probes that come at once share one check, and a later one makes its own', async () => {
   const check = createReadyCheck(db);

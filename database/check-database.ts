@@ -8,6 +8,7 @@ import { addKinds } from './events/kinds.ts';
 import { reviveEvents } from './events/operate.ts';
 import { countEvents, findSettledEvents } from './events/read.ts';
 import { fillEvents, giveBackEvents, renewEvents } from './events/settle.ts';
+import { checkSchemaVersion } from './schema-version.ts';
 import { whatToDo } from './what-to-do.ts';
 
 /**
@@ -23,18 +24,22 @@ const CHECKS = {
     await reviveEvents(db, []);
   },
   consumer: async (db: Database) => {
-    await fillEvents(db, { claimedBy: '', claims: [] });
-    await giveBackEvents(db, { claimedBy: '', claims: [] });
-    await renewEvents(db, { claimedBy: '', claims: [], leaseMs: 0 });
-    await addKinds(db, []);
+    const nothing = { claimedBy: '', claims: [] };
+    await fillEvents(db, nothing);
+    await giveBackEvents(db, nothing);
+    await renewEvents(db, { ...nothing, leaseMs: 0 });
     await claimEvents(db, { claimedBy: '', leaseMs: 0, kinds: [] });
+    await addKinds(db, []);
   },
 };
 
 /** Creates nothing, in every way there is. Rejects if creates would fail now; the message says what to do. */
 export async function checkCreates(db: Database): Promise<void> {
-  await createEvents(db, []);
-  await createEventsOnce(db, []);
+  // Beside each other: a probe costs one round trip. The version explains what else fails.
+  const others = Promise.all([createEvents(db, []), createEventsOnce(db, [])]);
+  others.catch(() => {});
+  await checkSchemaVersion(db);
+  await others;
 }
 
 /** For a probe that everybody may ask: whoever comes while one check is under way gets its answer. */
@@ -60,6 +65,7 @@ export async function checkDatabase(
   while (!signal.aborted) {
     try {
       const report = await checkServer(db);
+      await checkSchemaVersion(db);
       await CHECKS[kind](db);
       return report;
     } catch (error) {

@@ -115,7 +115,7 @@ test.each([
 
 test('an error that a person can mend says how, before what the server says', () => {
   expect(new DatabaseError(serverError(1146, '42S02'), false).message).toBe(
-    'The tables are missing; load database/init.sql into this database. (ER_1146: from the server)',
+    'The tables are missing; run npm run migrate. (ER_1146: from the server)',
   );
 });
 

@@ -7,7 +7,7 @@ import { claimEvents } from './events/claim.ts';
 import { createEvents } from './events/create.ts';
 import { reviveEvents } from './events/operate.ts';
 import { findEvent } from './events/read.ts';
-import { failEvents } from './events/settle.ts';
+import { giveBackEvents } from './events/settle.ts';
 
 /** A dead event is nobody's: `processing = 2` tells it to clients that know only id, valor and processing. */
 
@@ -17,16 +17,24 @@ const { db, letTimePass } = database;
 const LEASE_MS = 30_000;
 const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 
+const claim = async (claimedBy: string, limit: number) => {
+  const kinds = [{ kind: 'word', limit, maxFailures: 5 }];
+  return (await claimEvents(db, { claimedBy, leaseMs: LEASE_MS, kinds }))[0]!.claims;
+};
+
 /** Events 1 … `count`, of which the first dies. */
 async function killFirst(count: number): Promise<void> {
   await createEvents(
     db,
     Array.from({ length: count }, () => ({})),
   );
-  const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS });
-  const failures = claims.map((claim) => ({ ...claim, reason: 'sem palavra' }));
-  const retry = { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
-  expect(await failEvents(db, { claimedBy: 'a/1', failures, retry })).toMatchObject({ failed: 1 });
+  const claims = (await claim('a', 1)).map((it) => ({
+    ...it,
+    outcome: 'failed' as const,
+    reason: 'sem palavra',
+    delayMs: undefined,
+  }));
+  expect(await giveBackEvents(db, { claimedBy: 'a', claims })).toMatchObject({ givenBack: 1 });
 }
 
 /** One turn of a consumer of the course system. Resolves to the ids that it filled. */
@@ -52,13 +60,13 @@ test('a consumer of the course system passes over a dead event at the head, and 
   expect(await courseConsumerTurn(client, 2)).toEqual([3, 4]);
   expect(await courseConsumerTurn(client, 2)).toEqual([5]);
   expect(await courseConsumerTurn(client, 2)).toEqual([]);
-  expect(await findEvent(db, 1)).toEqual({ id: 1, valor: null, status: 'dead' });
+  expect(await findEvent(db, 1)).toEqual({ id: 1, kind: 'word', valor: null, status: 'dead' });
 });
 
 test('once it is revived, a consumer of the course system takes it', async () => {
   await killFirst(1);
   await reviveEvents(db, [1]);
-  expect(await row(1)).toMatchObject({ processing: 0, attempts: 0, claimed_by: '' });
+  expect(await row(1)).toMatchObject({ processing: 0, attempts: 1, failures: 0, claimed_by: '' });
   expect(await courseConsumerTurn(await connectForeignClient(database.url), 2)).toEqual([1]);
   expect(await row(1)).toMatchObject({ valor: 'palavra-1', processing: 0 });
 });
@@ -71,7 +79,7 @@ describe('a dead event', () => {
     await sql`UPDATE Events SET processing = ${processing}`.execute(db);
     expect(await row(1)).toEqual(before);
     await letTimePass();
-    expect((await claimEvents(db, { claimedBy: 'b/1', limit: 10, leaseMs: LEASE_MS })).claims).toEqual([]);
+    expect(await claim('b', 10)).toEqual([]);
   });
 
   test.each(["valor = 'vivo'", "valor = 'vivo', processing = 0"])('can be filled, by SET %s', async (set) => {
@@ -85,7 +93,7 @@ describe('a dead event', () => {
     await createEvents(db, [{}]);
     await sql`UPDATE Events SET due_at = NULL`.execute(db);
     expect(await row(1)).toMatchObject({ processing: 2 });
-    await sql`UPDATE Events SET due_at = NOW(3)`.execute(db);
+    await sql`UPDATE Events SET due_at = UTC_TIMESTAMP(3)`.execute(db);
     expect(await row(1)).toMatchObject({ processing: 0 });
   });
 });

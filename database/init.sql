@@ -1,5 +1,5 @@
--- The tables, and the rules that bind clients in every language. Loading it again keeps the data; database/upgrades/ brings
--- up older tables first. It needs MySQL 8.4+ or MariaDB 10.6+, and an account that may make triggers: SUPER, or
+-- The tables, and the rules that bind clients in every language. Loading it again keeps the data; npm run migrate brings
+-- older tables to this version first. It needs MySQL 8.4+ or MariaDB 10.6+, and an account that may make triggers: SUPER, or
 -- log_bin_trust_function_creators, with a binary log. All times are UTC, by the server's clock.
 SET NAMES utf8mb4;
 SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
@@ -11,7 +11,7 @@ DROP PROCEDURE IF EXISTS refuse_other_tables //
 CREATE PROCEDURE refuse_other_tables()
 BEGIN
   DECLARE refusal VARCHAR(128);
-  SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' was not made by init.sql, and stays as it is; load this into a database of its own.')
+  SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' is not of this version, and stays as it is; run npm run migrate, or load this into another database.')
     INTO refusal FROM information_schema.TABLES AS found
     WHERE found.TABLE_SCHEMA = DATABASE()
       AND found.TABLE_NAME IN ('DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'SchemaVersion')

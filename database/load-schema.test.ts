@@ -4,14 +4,14 @@ import { text } from 'node:stream/consumers';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { findProgram } from '../start/programs.ts';
+import { startOwnServer } from '../tests/own-server.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
 import type { Database } from './connect.ts';
-import { claimEvents } from './events/claim.ts';
 import { createEvents } from './events/create.ts';
-import { showEvent } from './events/operate.ts';
 import { countEvents, findEvent } from './events/read.ts';
-import { fillEvents, releaseEvents } from './events/settle.ts';
-import { loadSchema, splitStatements } from './load-schema.ts';
+import { loadSchema } from './load-schema.ts';
+import { checkSchemaVersion } from './schema-version.ts';
+import { splitStatements } from './sql-script.ts';
 
 test('loading init.sql again keeps the events and leaves everything working', async () => {
   await using database = await createTestDatabase();
@@ -24,10 +24,13 @@ test('loading init.sql again keeps the events and leaves everything working', as
   expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
 });
 
-test.each(['init.sql', 'accounts.sql'])('%s means the same with CRLF, as an editor may write it', async (file) => {
-  const script = await readFile(new URL(file, import.meta.url), 'utf8');
-  expect(splitStatements(script.replaceAll('\n', '\r\n'))).toEqual(splitStatements(script));
-});
+test.each(['init.sql', 'accounts.sql', 'upgrades/1-to-2.sql', 'upgrades/1-to-2-accounts.sql'])(
+  '%s means the same with CRLF, as an editor may write it',
+  async (file) => {
+    const script = await readFile(new URL(file, import.meta.url), 'utf8');
+    expect(splitStatements(script.replaceAll('\n', '\r\n'))).toEqual(splitStatements(script));
+  },
+);
 
 test('the counter of a database that held events already begins at the newest', async () => {
   await using database = await createTestDatabase();
@@ -47,94 +50,75 @@ test('DBStatus never has a second row, and its first column is the id', async ()
   expect(rows.map((row) => Object.keys(row)[0])).toEqual(['id']);
 });
 
+test('init.sql alone makes an empty database what loadSchema makes it, and may be loaded by a client again', async () => {
+  await using loaded = await createTestDatabase();
+  await using database = await createTestDatabase({ hasSchema: false });
+  const client = findProgram('mysql', 'mariadb');
+  if (!client) return;
+  const columns = `SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION`;
+  for (let time = 1; time <= 2; time++) {
+    expect(await loadWithClient(client, database.url)).not.toContain('ERROR');
+    expect(await ask(database.db, columns)).toEqual(await ask(loaded.db, columns));
+  }
+  await checkSchemaVersion(database.db);
+});
+
+test('where there are no accounts for producers and consumers, none is made', async () => {
+  const connect = await startOwnServer();
+  const db = connect();
+  await sql`DROP USER 'producer'@'%', 'consumer'@'%'`.execute(db);
+  expect(await loadSchema(db)).toEqual({ from: 'this version', hasAccounts: false });
+  const { rows } = await sql`SELECT User FROM mysql.user WHERE User IN ('producer', 'consumer')`.execute(db);
+  expect(rows).toEqual([]);
+});
+
 /** What a statement like `SHOW …` or `SELECT …` answers. */
 const ask = async (db: Database, statement: string) => (await sql.raw(statement).execute(db)).rows;
 
-describe('a table of an earlier init.sql', () => {
-  test('is brought up to date, with what it holds, and is then like a fresh one', async () => {
-    await using database = await createTestDatabase();
-    const { db } = database;
-    const fresh = await ask(db, 'SHOW CREATE TABLE Events');
-    await sql`DROP TRIGGER keep_filled_and_lease`.execute(db);
-    await sql`ALTER TABLE Events MODIFY claimed_by VARCHAR(64) NULL`.execute(db);
-    await sql`
-      INSERT INTO Events (id, valor, processing, claimed_by, attempts, due_at, last_error) VALUES
-        (1, NULL, 0, NULL, 0, NOW(3), NULL), (2, NULL, 1, 'a.1.abcdef/1', 1, NOW(3), NULL),
-        (3, 'rio', 0, 'a.1.abcdef/2', 1, NOW(3), NULL), (4, 'mar', 0, NULL, 1, NULL, NULL)`.execute(db);
-    await sql`
-      INSERT INTO Events (id, attempts, due_at, last_error)
-      SELECT 4 + position, 5, NULL, 'sem palavra'
-      FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', 2499), ']'), '$[*]' COLUMNS (position FOR ORDINALITY)) AS n`.execute(
-      db,
-    );
-    const columns = 'id, valor, attempts, due_at, created_at, filled_at, last_error, open';
-    const before = await ask(db, `SELECT ${columns} FROM Events ORDER BY id`);
-
-    for (let time = 1; time <= 2; time++) {
-      await loadSchema(db);
-      expect(await ask(db, 'SHOW CREATE TABLE Events')).toEqual(fresh);
-      expect(await ask(db, `SELECT ${columns} FROM Events ORDER BY id`)).toEqual(before);
-      const states = 'SELECT processing, claimed_by, COUNT(*) AS n FROM Events GROUP BY processing, claimed_by';
-      expect(await ask(db, `${states} ORDER BY processing, claimed_by`)).toEqual([
-        { processing: 0, claimed_by: null, n: 2 },
-        { processing: 0, claimed_by: 'a.1.abcdef/2', n: 1 },
-        { processing: 1, claimed_by: 'a.1.abcdef/1', n: 1 },
-        { processing: 2, claimed_by: null, n: 2500 },
-      ]);
-    }
-  });
-
-  test('whose rows were claimed by nobody is claimed from, filled and given back', async () => {
-    await using database = await createTestDatabase();
-    const { db } = database;
-    await sql`INSERT INTO Events (id, claimed_by) VALUES (1, NULL), (2, NULL)`.execute(db);
-    const { claims } = await claimEvents(db, { claimedBy: 'a/1', limit: 2, leaseMs: 30_000 });
-    expect(claims).toHaveLength(2);
-    await fillEvents(db, { claimedBy: 'a/1', fills: [{ ...claims[0]!, valor: 'rio' }] });
-    await releaseEvents(db, { claimedBy: 'a/1', claims: [claims[1]!] });
-    expect(await findEvent(db, 1)).toMatchObject({ status: 'filled' });
-    expect(await showEvent(db, 2)).toMatchObject({ status: 'pending', claimedBy: null });
-  });
-});
+/** As a person loads it. Resolves to what the client complains of. */
+async function loadWithClient(program: string, url: string): Promise<string> {
+  const { hostname, port, username, password, pathname } = new URL(url);
+  const login = ['--no-defaults', `-h${hostname}`, `-P${port}`, `-u${username}`, `-p${password}`, '--protocol=tcp'];
+  const client = spawn(program, [...login, pathname.slice(1)], { stdio: ['pipe', 'ignore', 'pipe'] });
+  client.stdin.end(await readFile(new URL('init.sql', import.meta.url)));
+  return text(client.stderr);
+}
 
 describe('a database with tables of the same names that init.sql did not make', () => {
   const DATABASES: [string, string[]][] = [
-    [
-      'of the course system',
-      [
-        'CREATE TABLE DBStatus (id INT NOT NULL PRIMARY KEY)',
-        'INSERT INTO DBStatus VALUES (2)',
-        'CREATE TABLE Events (id INT NOT NULL PRIMARY KEY, valor VARCHAR(255), processing BOOLEAN NOT NULL DEFAULT 0)',
-        "INSERT INTO Events VALUES (1, 'rio', 0), (2, NULL, 0)",
-      ],
-    ],
-    [
-      'without a key on DBStatus, and with ids that count themselves',
-      [
-        'CREATE TABLE DBStatus (id BIGINT)',
-        'INSERT INTO DBStatus VALUES (2)',
-        'CREATE TABLE Events (id BIGINT AUTO_INCREMENT PRIMARY KEY, valor TEXT, processing TINYINT(1))',
-        "INSERT INTO Events (valor, processing) VALUES ('rio', 0), ('', 1)",
-      ],
-    ],
     ['with DBStatus alone', ['CREATE TABLE DBStatus (id INT)', 'INSERT INTO DBStatus VALUES (7)']],
     ['with Events alone, empty', ['CREATE TABLE Events (id INT, valor VARCHAR(100), processing INT)']],
     ['with keys of their own', ['CREATE TABLE IdempotencyKeys (id INT PRIMARY KEY, response TEXT)']],
+    ['with kinds of their own', ['CREATE TABLE Kinds (id INT PRIMARY KEY, label TEXT)']],
+    ['with a version of their own', ['CREATE TABLE SchemaVersion (version VARCHAR(20) PRIMARY KEY)']],
+    [
+      'with a column that the course system does not have',
+      [
+        'CREATE TABLE Events (id INT PRIMARY KEY, valor TEXT, processing INT, title TEXT)',
+        'CREATE TABLE DBStatus (id INT)',
+        "INSERT INTO Events VALUES (1, 'rio', 0, 'a')",
+      ],
+    ],
+    [
+      'with ids that are no numbers',
+      ['CREATE TABLE Events (id CHAR(36), valor TEXT, processing INT)', 'CREATE TABLE DBStatus (id INT)'],
+    ],
+    [
+      'with one of another program beside those of the course system',
+      [
+        'CREATE TABLE IdempotencyKeys (id INT PRIMARY KEY)',
+        'CREATE TABLE DBStatus (id INT PRIMARY KEY)',
+        'INSERT INTO DBStatus VALUES (2)',
+        'CREATE TABLE Events (id INT PRIMARY KEY, valor TEXT, processing INT)',
+        "INSERT INTO Events VALUES (1, 'rio', 0), (2, '', 1)",
+      ],
+    ],
   ];
 
-  /** As a person loads it. Resolves to what the client complains of. */
-  async function loadWithClient(program: string, url: string): Promise<string> {
-    const { hostname, port, username, password, pathname } = new URL(url);
-    const login = ['--no-defaults', `-h${hostname}`, `-P${port}`, `-u${username}`, `-p${password}`, '--protocol=tcp'];
-    const client = spawn(program, [...login, pathname.slice(1)], { stdio: ['pipe', 'ignore', 'pipe'] });
-    client.stdin.end(await readFile(new URL('init.sql', import.meta.url)));
-    return text(client.stderr);
-  }
-
   test.each(DATABASES)('is refused, %s, and stays as it is', async (_, statements) => {
-    await using database = await createTestDatabase();
+    await using database = await createTestDatabase({ hasSchema: false });
     const { db, url } = database;
-    await sql`DROP TABLE DBStatus, Events, IdempotencyKeys`.execute(db);
     for (const statement of statements) await sql.raw(statement).execute(db);
     const tables = [...statements.join().matchAll(/CREATE TABLE (\w+)/g)].map(([, name]) => name!);
     const state = async () => {
@@ -154,15 +138,19 @@ describe('a database with tables of the same names that init.sql did not make', 
     }
     const client = findProgram('mysql', 'mariadb');
     if (!client) return;
-    expect(await loadWithClient(client, url)).toContain(`The table ${tables[0]} was not made by init.sql`);
+    expect(await loadWithClient(client, url)).toMatch(
+      /The table \w+ is not of this version, and stays as it is; run npm run migrate/,
+    );
     expect(await state()).toEqual(before);
   });
 });
 
+const TABLES = ['DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'SchemaVersion'];
+
 test('the row types name the columns that init.sql makes', async () => {
   await using database = await createTestDatabase();
   const source = await readFile(new URL('schema.ts', import.meta.url), 'utf8');
-  for (const table of ['DBStatus', 'Events', 'IdempotencyKeys']) {
+  for (const table of TABLES) {
     const body = new RegExp(`interface ${table}Table \\{([^}]*)\\}`).exec(source)?.[1] ?? '';
     const typed = [...body.matchAll(/^\s*(\w+):/gm)].map(([, name]) => name);
     const { rows } = await sql<{ name: string }>`

@@ -1,36 +1,48 @@
-import { readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
 import type { Database } from './connect.ts';
+import { DatabaseError } from './database-error.ts';
+import { readScript, runStatements } from './sql-script.ts';
+import { type Origin, upgradeTables } from './upgrades/upgrade-tables.ts';
 
-/**
- * Creates what init.sql defines, in the database that `db` points at, or brings its routines up to date; and gives the
- * accounts `producer` and `consumer`, which must be there, the rights of accounts.sql.
- */
-export async function loadSchema(db: Database): Promise<void> {
-  for (const file of ['init.sql', 'accounts.sql']) {
-    const script = await readFile(new URL(file, import.meta.url), 'utf8');
-    for (const statement of splitStatements(script)) await sql.raw(statement).execute(db);
-  }
+export interface LoadedSchema {
+  /** What the database held before. */
+  from: Origin;
+  /** Whether there are accounts `producer` and `consumer`, which were given their rights. */
+  hasAccounts: boolean;
 }
 
-/** A script's statements as the mysql client would send them; DELIMITER is a word of that client, not of the server. */
-export function splitStatements(script: string): string[] {
-  const statements: string[] = [];
-  let delimiter = ';';
-  let pending = '';
-  for (const line of script.split(/\r?\n/)) {
-    const change = /^DELIMITER\s+(\S+)/.exec(line);
-    if (change) {
-      delimiter = change[1]!;
-      continue;
-    }
-    if (line.trimStart().startsWith('--')) continue;
-    const code = line.replace(/\s+-- .*$/, '').trimEnd();
-    pending += `${code.endsWith(delimiter) ? code.slice(0, -delimiter.length) : code}\n`;
-    if (code.endsWith(delimiter)) {
-      statements.push(pending.trim());
-      pending = '';
-    }
+/**
+ * Makes the database that `db` points at one of this version, with all that its tables hold: an empty one, one of an earlier
+ * version, or that of a course system. It may be broken off and repeated at any point. Rejects, having changed nothing, where
+ * the tables are somebody else's or of a later version.
+ */
+export async function loadSchema(db: Database): Promise<LoadedSchema> {
+  const init = await readScript('init.sql');
+  const hasAccounts = (await isAccount(db, 'producer')) && (await isAccount(db, 'consumer'));
+  const from = await upgradeTables(db, { init, hasAccounts });
+  const grants = hasAccounts ? await readScript('accounts.sql') : [];
+  for (const statement of init) {
+    await runStatements(db, [statement]);
+    // At once, since running processes wait for it.
+    const [, made] = /^CREATE PROCEDURE (\w+)/.exec(statement) ?? [];
+    await runStatements(
+      db,
+      grants.filter((grant) => grant.includes(`ON PROCEDURE ${made} `)),
+    );
   }
-  return statements.filter(Boolean);
+  await runStatements(db, grants);
+  return { from, hasAccounts };
+}
+
+const NO_SUCH_ACCOUNT = 1141;
+
+/** MariaDB would make an account without a password for a GRANT. */
+async function isAccount(db: Database, name: string): Promise<boolean> {
+  try {
+    await sql`SHOW GRANTS FOR ${name}@'%'`.execute(db);
+    return true;
+  } catch (error) {
+    // Whoever may not ask may still grant.
+    return !(error instanceof DatabaseError) || error.errno !== NO_SUCH_ACCOUNT;
+  }
 }

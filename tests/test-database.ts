@@ -13,8 +13,16 @@ export interface TestDatabase extends AsyncDisposable {
   letTimePass: () => Promise<void>;
 }
 
+interface TestDatabaseOptions extends Partial<DatabaseOptions> {
+  /** Whether it has our tables. @default true */
+  hasSchema?: boolean;
+}
+
 /** An empty database with the schema, on the server that the test run shares; dropped at the end of its scope. */
-export async function createTestDatabase(options: Partial<DatabaseOptions> = {}): Promise<TestDatabase> {
+export async function createTestDatabase({
+  hasSchema = true,
+  ...options
+}: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   const server = connectDatabase({ url: `${inject('serverUrl')}mysql`, poolSize: 1 });
   await sql.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`).execute(server);
@@ -26,7 +34,7 @@ export async function createTestDatabase(options: Partial<DatabaseOptions> = {})
     return pool;
   };
   const db = connect();
-  await loadSchema(db);
+  if (hasSchema) await loadSchema(db);
   return {
     db,
     url,

@@ -1,4 +1,4 @@
-import { loadSchemaAt } from './load-schema-at.ts';
+import { loadSchemaAt } from '../../database/load-schema-at.ts';
 import { type LocalServer, type LocalServerOptions, startLocalServer } from './local-server.ts';
 
 /** A private server that has the schema. Once `signal` is aborted, resolves to a server that is stopped. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
 import { expect, inject, test } from 'vitest';
 import type { Database } from '../../database/connect.ts';
-import { splitStatements } from '../../database/load-schema.ts';
+import { splitStatements } from '../../database/sql-script.ts';
 import { create } from './clients.ts';
 import type { InvariantName } from './invariants.ts';
 import type { plantedEdits } from './planted-edits.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { createTestDatabase } from '../../tests/test-database.ts';
+import { createTestDatabase } from '../tests/test-database.ts';
 import { loadSchemaAt } from './load-schema-at.ts';
 
 test('an upgrade that copies a large table may take an hour', async () => {

@@ -1,11 +1,11 @@
-import { connectDatabase } from '../../database/connect.ts';
-import { loadSchema } from '../../database/load-schema.ts';
+import { connectDatabase } from './connect.ts';
+import { type LoadedSchema, loadSchema } from './load-schema.ts';
 
 // An upgrade may copy a table of many millions of events in one statement.
 const STATEMENT_LIMIT_MS = 3_600_000;
 
 /** Loads the schema into the database of this URL, whose account may do everything. */
-export async function loadSchemaAt(url: string, signal?: AbortSignal): Promise<void> {
+export async function loadSchemaAt(url: string, signal?: AbortSignal): Promise<LoadedSchema> {
   const db = connectDatabase({
     url,
     poolSize: 1,
@@ -13,7 +13,7 @@ export async function loadSchemaAt(url: string, signal?: AbortSignal): Promise<v
     ...(signal ? { signal } : {}),
   });
   try {
-    await loadSchema(db);
+    return await loadSchema(db);
   } finally {
     await db.destroy();
   }
