@@ -22,12 +22,10 @@ export async function upgradeTables(
     db,
     shapes.map(({ name }) => name),
   );
-  const origin = recognise(tables, shapes);
-  const version = tables.has('SchemaVersion')
-    ? (await db.selectFrom('SchemaVersion').select('version').executeTakeFirst())?.version
-    : undefined;
+  const version = await versionOf(db, tables.get('SchemaVersion'));
   if (version !== undefined && version > SCHEMA_VERSION) throw new Error(newerSentence(version));
   if (version === SCHEMA_VERSION) return 'this version';
+  const origin = recognise(tables, shapes);
   if (!tables.has('Events')) return origin;
 
   if (origin === 'the tables of a course system') await checkIds(db);
@@ -42,6 +40,12 @@ export async function upgradeTables(
   await runStatements(db, await readScript('upgrades/1-to-2.sql'));
   if (hasAccounts) await runStatements(db, await readScript('upgrades/1-to-2-accounts.sql'));
   return origin;
+}
+
+/** Undefined where there is none yet, and for another program's table of that name. */
+async function versionOf(db: Database, table: TableInDatabase | undefined): Promise<number | undefined> {
+  if (!table?.columns.some(({ name, type }) => name === 'version' && type === 'smallint')) return undefined;
+  return (await db.selectFrom('SchemaVersion').select('version').executeTakeFirst())?.version;
 }
 
 /** Throws a sentence about a table that is somebody else's. */

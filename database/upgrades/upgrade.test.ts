@@ -348,6 +348,8 @@ describe('an upgrade that is broken off', () => {
 test('tables of a later version are refused by whoever loads them and by each process, with what to do', async () => {
   await using database = await createTestDatabase();
   const { db } = database;
+  await sql`ALTER TABLE Events ADD of_version_3 INT NULL`.execute(db);
+  expect(await loadSchema(db)).toMatchObject({ from: 'this version' });
   await sql`UPDATE SchemaVersion SET version = 3`.execute(db);
   const sentence = 'The database has version 3 of the tables, and this program needs version 2; update the program.';
   await expect(loadSchema(db)).rejects.toThrow(sentence);
