@@ -1,40 +1,30 @@
 import { sql } from 'kysely';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { describe, expect, test } from 'vitest';
+import { claimIds } from '../tests/claim-words.ts';
 import { connectForeignClient } from '../tests/foreign-client.ts';
+import { killAll } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
-import { claimEvents } from './events/claim.ts';
 import { createEvents } from './events/create.ts';
 import { reviveEvents } from './events/operate.ts';
 import { findEvent } from './events/read.ts';
-import { giveBackEvents } from './events/settle.ts';
 
 /** A dead event is nobody's: `processing = 2` tells it to clients that know only id, valor and processing. */
 
 const database = await useTestDatabase();
 const { db, letTimePass } = database;
 
-const LEASE_MS = 30_000;
 const row = (id: number) => db.selectFrom('Events').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-
-const claim = async (claimedBy: string, limit: number) => {
-  const kinds = [{ kind: 'word', limit, maxFailures: 5 }];
-  return (await claimEvents(db, { claimedBy, leaseMs: LEASE_MS, kinds }))[0]!.claims;
-};
 
 /** Events 1 … `count`, of which the first dies. */
 async function killFirst(count: number): Promise<void> {
+  await createEvents(db, [{}]);
+  await killAll(db);
+  if (count === 1) return;
   await createEvents(
     db,
-    Array.from({ length: count }, () => ({})),
+    Array.from({ length: count - 1 }, () => ({})),
   );
-  const claims = (await claim('a', 1)).map((it) => ({
-    ...it,
-    outcome: 'failed' as const,
-    reason: 'sem palavra',
-    delayMs: undefined,
-  }));
-  expect(await giveBackEvents(db, { claimedBy: 'a', claims })).toMatchObject({ givenBack: 1 });
 }
 
 /** One turn of a consumer of the course system. Resolves to the ids that it filled. */
@@ -66,7 +56,7 @@ test('a consumer of the course system passes over a dead event at the head, and 
 test('once it is revived, a consumer of the course system takes it', async () => {
   await killFirst(1);
   await reviveEvents(db, [1]);
-  expect(await row(1)).toMatchObject({ processing: 0, attempts: 1, failures: 0, claimed_by: '' });
+  expect(await row(1)).toMatchObject({ processing: 0, failures: 0, claimed_by: '' });
   expect(await courseConsumerTurn(await connectForeignClient(database.url), 2)).toEqual([1]);
   expect(await row(1)).toMatchObject({ valor: 'palavra-1', processing: 0 });
 });
@@ -79,7 +69,7 @@ describe('a dead event', () => {
     await sql`UPDATE Events SET processing = ${processing}`.execute(db);
     expect(await row(1)).toEqual(before);
     await letTimePass();
-    expect(await claim('b', 10)).toEqual([]);
+    expect(await claimIds(db)).toEqual([]);
   });
 
   test.each(["valor = 'vivo'", "valor = 'vivo', processing = 0"])('can be filled, by SET %s', async (set) => {

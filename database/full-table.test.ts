@@ -7,6 +7,9 @@ import { countEvents } from './events/read.ts';
 
 const some = (count: number) => Array.from({ length: count }, () => ({}));
 
+const someWithPayloads = (count: number) =>
+  some(count).map(() => ({ payload: JSON.stringify('x'.repeat(500)), key: 'k' }));
+
 /** Takes what room the tables have left, to the last page; dropped, `filler` gives it back. */
 async function fillUp(db: Database): Promise<void> {
   await sql`CREATE TABLE filler (id INT PRIMARY KEY AUTO_INCREMENT, bulk VARCHAR(7000)) CHARSET ascii`.execute(db);
@@ -21,7 +24,10 @@ async function fillUp(db: Database): Promise<void> {
 }
 
 async function rowsOf(db: Database): Promise<number> {
-  const { rows } = await sql<{ n: number }>`SELECT COUNT(*) AS n FROM Events`.execute(db);
+  const { rows } = await sql<{ n: number; more: number }>`
+    SELECT COUNT(*) AS n, (SELECT COUNT(*) FROM EventPayloads) + (SELECT COUNT(*) FROM EventKeys) AS more
+    FROM Events`.execute(db);
+  expect(rows[0]!.more).toBe(0);
   return rows[0]!.n;
 }
 
@@ -38,6 +44,7 @@ test('a create that finds the table full leaves nothing behind, and its key work
   for (let repeat = 0; repeat < 3; repeat++) {
     await expect(createEventsOnce(db, request)).rejects.toMatchObject({ fault: 'unavailable' });
     await expect(createEvents(db, some(5_000))).rejects.toMatchObject({ fault: 'unavailable' });
+    await expect(createEvents(db, someWithPayloads(5_000))).rejects.toMatchObject({ fault: 'unavailable' });
     expect(await countEvents(db)).toBe(first + 9);
     expect(await rowsOf(db)).toBe(first + 9);
   }

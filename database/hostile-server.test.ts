@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { claimWords } from '../tests/claim-words.ts';
 import { type ConnectToOwnServer, startOwnServer } from '../tests/own-server.ts';
-import { claimEvents } from './events/claim.ts';
+import type { Database } from './connect.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
 import { reviveAllDead } from './events/operate.ts';
 import { countEvents, findEvent, findSettledEvents } from './events/read.ts';
-import { failEvents, fillEvents, releaseEvents, renewEvents } from './events/settle.ts';
+import { fillEvents, giveBackEvents, renewEvents } from './events/settle.ts';
 import { loadSchema } from './load-schema.ts';
 
 // None of these may change what our statements do: the session has its own, or they are of no consequence.
@@ -89,39 +90,55 @@ async function goThroughAll(connect: ConnectToOwnServer): Promise<void> {
   expect(await createEventsOnce(producer, request)).toEqual(once);
   expect(await countEvents(producer)).toBe(first + 1_999);
 
-  const claimed = { claimedBy: 'a', limit: 1_000, leaseMs: 60_000 };
-  const { claims } = await claimEvents(consumer, claimed);
+  const { claims } = await claimWords(consumer, { limit: 1_000 });
   expect(claims.map(({ id }) => id)).toEqual(some(1_000).map((_, n) => first + n));
-  const { claims: others } = await claimEvents(consumer, { ...claimed, claimedBy: 'b' });
+  const { claims: others } = await claimWords(consumer, { claimedBy: 'b', limit: 1_000 });
   expect(others.map(({ id }) => id)).toEqual(some(1_000).map((_, n) => first + 1_000 + n));
   const fills = claims.map((claim) => ({ ...claim, valor: `${VALOR} ${claim.id}` }));
-  expect((await fillEvents(consumer, { claimedBy: claimed.claimedBy, fills })).filled.size).toBe(1_000);
-  expect(await findSettledEvents(producer, [first, first + 999, first + 1_000])).toEqual([
-    { id: first, valor: `${VALOR} ${first}`, status: 'filled' },
-    { id: first + 999, valor: `${VALOR} ${first + 999}`, status: 'filled' },
+  expect((await fillEvents(consumer, { claimedBy: 'a', claims: fills })).written).toHaveLength(1_000);
+  const settled = await findSettledEvents(producer, [first, first + 999, first + 1_000]);
+  expect(settled.toSorted((a, b) => a.id - b.id)).toEqual([
+    { id: first, kind: 'word', valor: `${VALOR} ${first}`, status: 'filled' },
+    { id: first + 999, kind: 'word', valor: `${VALOR} ${first + 999}`, status: 'filled' },
   ]);
 
-  expect(await renewEvents(consumer, { claimedBy: 'b', claims: others, leaseMs: 60_000 })).toMatchObject({
-    renewed: 1_000,
-  });
-  const released = others.slice(0, 400);
-  expect(await releaseEvents(consumer, { claimedBy: 'b', claims: released })).toMatchObject({ released: 400 });
-  const failures = others.slice(400).map((claim) => ({ ...claim, reason: 'não ✓' }));
-  const retry = { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
-  expect(await failEvents(consumer, { claimedBy: 'b', failures, retry })).toMatchObject({ failed: 600 });
-  expect(await findEvent(producer, others.at(-1)!.id)).toMatchObject({ status: 'dead' });
+  const renewal = { claimedBy: 'b', claims: others, leaseMs: 60_000 };
+  expect((await renewEvents(consumer, renewal)).written).toHaveLength(1_000);
+  const released = others.slice(0, 400).map((claim) => ({ ...claim, outcome: 'released' as const }));
+  expect(await giveBackEvents(consumer, { claimedBy: 'b', claims: released })).toMatchObject({ givenBack: 400 });
+  const refused = others.slice(400).map((claim) => ({ ...claim, outcome: 'refused' as const, reason: 'não ✓' }));
+  expect(await giveBackEvents(consumer, { claimedBy: 'b', claims: refused })).toMatchObject({ givenBack: 600 });
+  expect(await findSettledEvents(producer, [others.at(-1)!.id])).toMatchObject([
+    { status: 'dead', deadReason: 'não ✓' },
+  ]);
   expect(await reviveAllDead(producer)).toBe(600);
-  const { claims: again } = await claimEvents(consumer, { ...claimed, claimedBy: 'c' });
+  const { claims: again } = await claimWords(consumer, { claimedBy: 'c', limit: 1_000 });
   expect(again.map(({ id }) => id)).toEqual(others.map(({ id }) => id));
   const rest = again.map((claim) => ({ ...claim, valor: 'mar' }));
-  expect((await fillEvents(consumer, { claimedBy: 'c', fills: rest })).filled.size).toBe(1_000);
+  expect((await fillEvents(consumer, { claimedBy: 'c', claims: rest })).written).toHaveLength(1_000);
   expect(await forgetKeys(producer, { olderThanMs: 0, limit: 10 })).toBe(1);
+
+  await goThroughKeys(producer, consumer);
 
   // Seen from another connection: all of it is committed.
   const { rows } = await sql<{ n: number }>`SELECT COUNT(*) AS n FROM Events WHERE valor <> ''`.execute(connect());
-  expect(rows[0]!.n).toBe(first + 1_999);
+  expect(rows[0]!.n).toBe(first + 2_002);
   expect(await findEvent(connect(), first)).toMatchObject({ valor: `${VALOR} ${first}` });
   await Promise.all([producer.destroy(), consumer.destroy()]);
+}
+
+/** Three events of one key, with payloads, one after the other. */
+async function goThroughKeys(producer: Database, consumer: Database): Promise<void> {
+  const event = { kind: 'email', key: VALOR, payload: JSON.stringify(VALOR), trace: 'a-b' };
+  const first = await createEvents(producer, [event]);
+  await createEventsOnce(producer, [{ key: `keyed-${first}`, events: [event, event] }]);
+  for (let id = first; id < first + 3; id++) {
+    const { claims } = await claimWords(consumer, { kind: 'email' });
+    expect(claims).toMatchObject([{ id, key: event.key, payload: event.payload, trace: 'a-b' }]);
+    const fills = claims.map((claim) => ({ ...claim, valor: event.payload }));
+    expect((await fillEvents(consumer, { claimedBy: 'a', claims: fills })).written).toHaveLength(1);
+  }
+  expect(await forgetKeys(producer, { olderThanMs: 0, limit: 10 })).toBe(1);
 }
 
 test('whatever a server’s configuration says, statements do what they say', async () => {

@@ -138,7 +138,9 @@ describe('forgetKeys', () => {
     );
     // old-4 is the oldest.
     await sql`
-      UPDATE IdempotencyKeys SET created_at = NOW(3) - INTERVAL (25 + RIGHT(idempotency_key, 1)) HOUR`.execute(db);
+      UPDATE IdempotencyKeys SET created_at = UTC_TIMESTAMP(3) - INTERVAL (25 + RIGHT(idempotency_key, 1)) HOUR`.execute(
+      db,
+    );
     await createEventsOnce(db, [keyed('young')]);
     const left = () => db.selectFrom('IdempotencyKeys').select('idempotency_key').orderBy('idempotency_key').execute();
     expect(await forgetKeys(db, { olderThanMs: DAY_MS, limit: 3 })).toBe(3);

@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { claimWords } from '../tests/claim-words.ts';
 import { type ConnectToOwnServer, startOwnServer } from '../tests/own-server.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
 import type { Database } from './connect.ts';
-import { claimEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
 import { reviveEvents } from './events/operate.ts';
 import { countEvents } from './events/read.ts';
-import { fillEvents, renewEvents } from './events/settle.ts';
+import { fillEvents, giveBackEvents, renewEvents } from './events/settle.ts';
 
 const LEASE_MS = 30_000;
 
@@ -22,8 +22,8 @@ async function underWay(db: Database): Promise<number> {
 /** Everything that writes is tried while `lock` holds, and given up; then it is looked for on the server. */
 async function giveUpBehind(lock: string, connect: ConnectToOwnServer, statementTimeoutMs: number) {
   const watcher = connect();
-  await createEvents(watcher, [{}, {}]);
-  const claims = (await claimEvents(watcher, { claimedBy: 'a/1', limit: 1, leaseMs: LEASE_MS })).claims;
+  await createEvents(watcher, [{}, {}, {}]);
+  const claims = (await claimWords(watcher, { limit: 1 })).claims;
   await sql`UPDATE Events SET due_at = NULL WHERE id = 2`.execute(watcher);
   const before = await watcher.selectFrom('Events').selectAll().execute();
   // The pool has one connection, which keeps the lock from one statement to the next.
@@ -33,10 +33,12 @@ async function giveUpBehind(lock: string, connect: ConnectToOwnServer, statement
   const db = connect({ statementTimeoutMs, retryMs: 500 });
   const outcomes = await Promise.allSettled([
     createEvents(db, [{}]),
+    createEvents(db, [{ kind: 'email', payload: '{}', key: 'k' }]),
     createEventsOnce(db, [{ key: 'order-17', events: [{}] }]),
-    claimEvents(db, { claimedBy: 'b/1', limit: 10, leaseMs: LEASE_MS }),
-    fillEvents(db, { claimedBy: 'a/1', fills: claims.map((claim) => ({ ...claim, valor: 'mar' })) }),
-    renewEvents(db, { claimedBy: 'a/1', claims, leaseMs: 2 * LEASE_MS }),
+    claimWords(db, { claimedBy: 'b' }),
+    fillEvents(db, { claimedBy: 'a', claims: claims.map((claim) => ({ ...claim, valor: 'mar' })) }),
+    giveBackEvents(db, { claimedBy: 'a', claims: claims.map((claim) => ({ ...claim, outcome: 'released' })) }),
+    renewEvents(db, { claimedBy: 'a', claims, leaseMs: 2 * LEASE_MS }),
     forgetKeys(db, { olderThanMs: 0, limit: 10 }),
     reviveEvents(db, [2]),
   ]);
@@ -44,13 +46,14 @@ async function giveUpBehind(lock: string, connect: ConnectToOwnServer, statement
   await expect.poll(() => underWay(watcher), { timeout: 2_500 }).toBe(0);
 
   await sql`UNLOCK TABLES`.execute(locker);
-  expect(await createEvents(watcher, [{}])).toBe(3);
-  expect(await countEvents(watcher)).toBe(3);
-  expect((await watcher.selectFrom('Events').selectAll().execute()).slice(0, 2)).toEqual(before);
+  expect(await createEvents(watcher, [{}])).toBe(4);
+  expect(await countEvents(watcher)).toBe(4);
+  expect((await watcher.selectFrom('Events').selectAll().execute()).slice(0, 3)).toEqual(before);
   return outcomes.map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as { fault: string }).fault : ''));
 }
 
-const LOCK_TABLES = 'LOCK TABLES Events READ, DBStatus READ, IdempotencyKeys READ';
+const LOCK_TABLES =
+  'LOCK TABLES Events READ, DBStatus READ, IdempotencyKeys READ, Kinds READ, EventPayloads READ, EventKeys READ';
 
 test('while somebody keeps the tables locked, the server gives up before we do, and says so', async () => {
   await using database = await createTestDatabase();

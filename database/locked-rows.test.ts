@@ -1,12 +1,13 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
+import { claimWords } from '../tests/claim-words.ts';
 import { connectForeignClient } from '../tests/foreign-client.ts';
 import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
-import { type Claim, claimEvents } from './events/claim.ts';
+import type { Claim } from './events/claim.ts';
 import { createEvents } from './events/create.ts';
 import { reviveAllDead } from './events/operate.ts';
-import { failEvents, fillEvents, releaseEvents, renewEvents } from './events/settle.ts';
+import { fillEvents, type GiveBack, giveBackEvents, renewEvents } from './events/settle.ts';
 
 /** What somebody else has locked is passed over, and delays nothing else. */
 
@@ -14,33 +15,32 @@ const database = await useTestDatabase();
 const { db, letTimePass } = database;
 
 const LEASE_MS = 30_000;
-const RETRY = { maxAttempts: 2, firstDelayMs: 10_000, maxDelayMs: 60_000 };
 
 interface Outcome {
   written: number;
   locked: number[];
 }
 
+const idsOf = (claims: readonly Claim[]) => claims.map(({ id }) => id);
+
+async function giveBack(claims: GiveBack[]): Promise<Outcome> {
+  const { givenBack, locked } = await giveBackEvents(db, { claimedBy: 'a', claims });
+  return { written: givenBack, locked: idsOf(locked) };
+}
+
 /** What a holder does with its claims. */
 const ARROWS: Record<string, (claims: readonly Claim[]) => Promise<Outcome>> = {
   filled: async (claims) => {
     const fills = claims.map((claim) => ({ ...claim, valor: 'sol' }));
-    const { filled, locked } = await fillEvents(db, { claimedBy: 'a/1', fills });
-    return { written: filled.size, locked };
+    const { written, locked } = await fillEvents(db, { claimedBy: 'a', claims: fills });
+    return { written: written.length, locked: idsOf(locked) };
   },
   renewed: async (claims) => {
-    const { renewed, locked } = await renewEvents(db, { claimedBy: 'a/1', claims, leaseMs: 2 * LEASE_MS });
-    return { written: renewed, locked };
+    const { written, locked } = await renewEvents(db, { claimedBy: 'a', claims, leaseMs: 2 * LEASE_MS });
+    return { written: written.length, locked: idsOf(locked) };
   },
-  released: async (claims) => {
-    const { released, locked } = await releaseEvents(db, { claimedBy: 'a/1', claims });
-    return { written: released, locked };
-  },
-  failed: async (claims) => {
-    const failures = claims.map((claim) => ({ ...claim, reason: 'sem palavra' }));
-    const { failed, locked } = await failEvents(db, { claimedBy: 'a/1', failures, retry: RETRY });
-    return { written: failed, locked };
-  },
+  released: (claims) => giveBack(claims.map((claim) => ({ ...claim, outcome: 'released' }))),
+  failed: (claims) => giveBack(claims.map((claim) => ({ ...claim, outcome: 'failed', reason: 'x', delayMs: 9 }))),
 };
 
 async function claimNew(count: number): Promise<Claim[]> {
@@ -48,7 +48,7 @@ async function claimNew(count: number): Promise<Claim[]> {
     db,
     Array.from({ length: count }, () => ({})),
   );
-  return (await claimEvents(db, { claimedBy: 'a/1', limit: count, leaseMs: LEASE_MS })).claims;
+  return (await claimWords(db)).claims;
 }
 
 /** Somebody's transaction, open until the returned function is called. */
@@ -96,7 +96,7 @@ describe.each(Object.keys(ARROWS))('of a batch that is %s', (arrow) => {
 
   test('one that is lost is not named, locked or not', async () => {
     const claims = await claimNew(4);
-    await sql`UPDATE Events SET due_at = NOW(3) - INTERVAL 1 SECOND WHERE id IN (1, 2)`.execute(db);
+    await sql`UPDATE Events SET lease_until = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND WHERE id IN (1, 2)`.execute(db);
     await leaveOpen('SELECT id FROM Events FORCE INDEX (PRIMARY) WHERE id IN (2, 3) FOR UPDATE');
     expect(await write(claims)).toEqual({ written: 1, locked: [3] });
   });
@@ -116,17 +116,21 @@ describe.each(Object.keys(ARROWS))('of a batch that is %s', (arrow) => {
 test('a fill whose answer is lost is known to be done, but for the row that was locked', async () => {
   const claims = await claimNew(3);
   await leaveOpen('SELECT id FROM Events WHERE id = 2 FOR UPDATE');
-  const pool = loseFirstAnswer(database.connect(), 'SET valor');
+  const pool = loseFirstAnswer(database.connect(), 'fill_events');
   const fills = claims.map((claim) => ({ ...claim, valor: 'feito' }));
-  expect(await fillEvents(pool, { claimedBy: 'a/1', fills })).toEqual({ filled: new Set([1, 3]), locked: [2] });
+  expect(await fillEvents(pool, { claimedBy: 'a', claims: fills })).toEqual({
+    written: [fills[0], fills[2]],
+    locked: [fills[1]],
+    lost: [],
+  });
 });
 
 test('a renewal that renews some, and is repeated, names only what is locked', async () => {
   const claims = await claimNew(3);
   await leaveOpen('SELECT id FROM Events WHERE id = 2 FOR UPDATE');
   for (let time = 0; time < 3; time++) {
-    const renewal = { claimedBy: 'a/1', claims, leaseMs: LEASE_MS };
-    expect(await renewEvents(db, renewal)).toEqual({ renewed: 2, locked: [2] });
+    const renewal = { claimedBy: 'a', claims, leaseMs: LEASE_MS };
+    expect(await renewEvents(db, renewal)).toEqual({ written: [claims[0], claims[2]], locked: [claims[1]], lost: [] });
   }
 });
 

@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { startLocalServer } from '../start/mysql/local-server.ts';
+import { claimWords } from '../tests/claim-words.ts';
 import { freePort } from '../tests/free-port.ts';
 import { connectDatabase, type Database } from './connect.ts';
-import { claimEvents } from './events/claim.ts';
 import { loadSchema } from './load-schema.ts';
 
 const EVENTS = 20_000;
-const LEASE_MS = 30_000;
 
 test('beside a transaction that stays open, a claim that begins where the last one ended does not step over all that was filled', async () => {
   // A server of its own, for what is counted is counted for the whole server.
@@ -20,7 +19,7 @@ test('beside a transaction that stays open, a claim that begins where the last o
   try {
     await loadSchema(db);
     await sql`
-      INSERT INTO Events (id, due_at) SELECT position, NOW(3) - INTERVAL 1 HOUR
+      INSERT INTO Events (id, due_at) SELECT position, UTC_TIMESTAMP(3) - INTERVAL 1 HOUR
       FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', ${EVENTS - 1}), ']'), '$[*]' COLUMNS (position FOR ORDINALITY)) AS n
     `.execute(db);
     await sql`SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ`.execute(reader);
@@ -28,12 +27,11 @@ test('beside a transaction that stays open, a claim that begins where the last o
     await sql`SELECT id FROM DBStatus`.execute(reader);
     await sql`UPDATE Events SET valor = 'sim'`.execute(db);
 
-    const claim = { claimedBy: 'a/1', limit: 10, leaseMs: LEASE_MS };
-    let since: Date | undefined;
+    let since: string | undefined;
     const all = await pagesReadFor(db, async () => {
-      since = (await claimEvents(db, claim)).nextSince;
+      since = (await claimWords(db)).nextSince;
     });
-    const some = await pagesReadFor(db, () => claimEvents(db, { ...claim, since }));
+    const some = await pagesReadFor(db, () => claimWords(db, { since }));
     expect(some).toBeLessThan(all / 3);
   } finally {
     await Promise.all([db.destroy(), reader.destroy()]);

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { connectDatabase } from '../database/connect.ts';
-import { claimEvents } from '../database/events/claim.ts';
 import { createEvents } from '../database/events/create.ts';
 import { countEvents } from '../database/events/read.ts';
 import { fillEvents } from '../database/events/settle.ts';
 import { loadSchema } from '../database/load-schema.ts';
 import { startLocalServer } from '../start/mysql/local-server.ts';
+import { claimWords } from './claim-words.ts';
 import { freePort } from './free-port.ts';
 
 test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes on when it is back', async () => {
@@ -36,14 +36,14 @@ test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes
           const created = await createEvents(db, [{}]).catch(() => void unknown++);
           if (created) acknowledged.add(created);
           const claimedBy = `${crash}-${lane}/${n}`;
-          const [claim] = await claimEvents(db, { claimedBy, limit: 1, leaseMs: 30_000 }).then(
+          const [claim] = await claimWords(db, { claimedBy, limit: 1 }).then(
             ({ claims }) => claims,
             () => [],
           );
           if (!claim) continue;
           const valor = `palavra-${claim.id}-${claim.attempt}`;
-          const fill = await fillEvents(db, { claimedBy, fills: [{ ...claim, valor }] }).catch(() => undefined);
-          if (fill?.filled.has(claim.id)) filled.set(claim.id, valor);
+          const fill = await fillEvents(db, { claimedBy, claims: [{ ...claim, valor }] }).catch(() => undefined);
+          if (fill?.written.length) filled.set(claim.id, valor);
         }
       });
       await expect.poll(() => acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(target);

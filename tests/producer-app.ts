@@ -1,10 +1,9 @@
 import { expect, onTestFinished } from 'vitest';
 import type { Database } from '../database/connect.ts';
-import { type Claim, claimEvents } from '../database/events/claim.ts';
-import { failEvents, fillEvents } from '../database/events/settle.ts';
+import type { ClaimedEvent } from '../database/events/claim.ts';
+import { fillEvents, giveBackEvents } from '../database/events/settle.ts';
 import { createProducer, type ProducerOptions } from '../producer/producer.ts';
-
-const LEASE_MS = 30_000;
+import { claimWords } from './claim-words.ts';
 
 /** For tests: a producer, quiet and without a server, until the test is over (or the file: `afterAll`). */
 export function startTestApp(
@@ -24,20 +23,25 @@ export function startTestApp(
 }
 
 /** Claims what is pending, as a consumer does. */
-export async function claimAll(db: Database): Promise<Claim[]> {
-  return (await claimEvents(db, { claimedBy: 'test/1', limit: 10_000, leaseMs: LEASE_MS })).claims;
+export async function claimAll(db: Database, kind = 'word'): Promise<ClaimedEvent[]> {
+  return (await claimWords(db, { kind, claimedBy: 'test' })).claims;
 }
 
-/** pending -> filled, for all events. */
-export async function fillAll(db: Database, valor: string): Promise<void> {
-  const fills = (await claimAll(db)).map((claim) => ({ ...claim, valor }));
-  await fillEvents(db, { claimedBy: 'test/1', fills });
+/** pending -> filled, for all events of the kind. */
+export async function fillAll(db: Database, valor: string, kind = 'word'): Promise<void> {
+  const claims = (await claimAll(db, kind)).map((claim) => ({ ...claim, valor }));
+  await fillEvents(db, { claimedBy: 'test', claims });
 }
 
-/** pending -> dead, for all events. */
-export async function killAll(db: Database): Promise<void> {
-  const failures = (await claimAll(db)).map((claim) => ({ ...claim, reason: 'sem palavra' }));
-  await failEvents(db, { claimedBy: 'test/1', failures, retry: { maxAttempts: 1, firstDelayMs: 1, maxDelayMs: 1 } });
+/** pending -> dead, for all events of the kind; `refused`: its handler gives the reason to whoever waits. */
+export async function killAll(db: Database, { kind = 'word', refused = false } = {}): Promise<void> {
+  const reason = 'sem palavra';
+  const claims = (await claimAll(db, kind)).map((claim) =>
+    refused
+      ? { ...claim, outcome: 'refused' as const, reason }
+      : { ...claim, outcome: 'failed' as const, reason, delayMs: undefined },
+  );
+  await giveBackEvents(db, { claimedBy: 'test', claims });
 }
 
 /** The problem document of an answer, which must be whole and bear the request id of the header. */

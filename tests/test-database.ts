@@ -60,6 +60,8 @@ export async function useTestDatabase(): Promise<TestDatabase> {
     for (const table of ['IdempotencyKeys', 'EventPayloads', 'EventKeys'])
       await sql`DELETE FROM ${sql.table(table)}`.execute(database.db);
     await sql`UPDATE DBStatus SET id = 0`.execute(database.db);
+    await sql`DELETE FROM Kinds WHERE name <> 'word'`.execute(database.db);
+    await sql`UPDATE Kinds SET paused = 0, looked_at = '2000-01-01'`.execute(database.db);
   });
   afterAll(() => database[Symbol.asyncDispose]());
   return database;
