@@ -129,8 +129,8 @@ BEGIN
     SET NEW.lease_until = UTC_TIMESTAMP(3) + INTERVAL 60 SECOND, NEW.attempts = OLD.attempts + 1, NEW.claimed_by = '';
   ELSEIF NEW.processing <> 1 THEN
     SET NEW.processing = IF(NEW.kind = 1 AND NEW.due_at < '9999-01-01', 0, 2);
-    IF OLD.processing = 1 THEN -- given back
-      SET NEW.lease_until = '2000-01-01 00:00:00', NEW.due_at = UTC_TIMESTAMP(3);
+    IF OLD.processing = 1 THEN -- given back; one that waits for its key still waits
+      SET NEW.lease_until = '2000-01-01 00:00:00', NEW.due_at = IF(NEW.due_at < '9999-01-01', UTC_TIMESTAMP(3), NEW.due_at);
     END IF;
   END IF;
 END //
@@ -174,7 +174,7 @@ DROP PROCEDURE IF EXISTS add_kinds //
 CREATE PROCEDURE add_kinds(IN named JSON)
 BEGIN
   DECLARE new_kinds LONGTEXT;
-  DECLARE known_kinds, last_kind SMALLINT UNSIGNED;
+  DECLARE how_many INT UNSIGNED;
   SELECT JSON_ARRAYAGG(unknown.kind) INTO new_kinds FROM (
     SELECT DISTINCT given.kind FROM JSON_TABLE(named, '$[*]' COLUMNS (
       kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind'
@@ -182,8 +182,8 @@ BEGIN
     WHERE given.kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM Kinds WHERE Kinds.name = given.kind)
   ) AS unknown;
   IF new_kinds IS NOT NULL THEN
-    SELECT COUNT(*), MAX(id) INTO known_kinds, last_kind FROM Kinds;
-    IF JSON_LENGTH(new_kinds) + known_kinds > 1000 THEN
+    SELECT COUNT(*) INTO how_many FROM Kinds;
+    IF JSON_LENGTH(new_kinds) + how_many > 1000 THEN
       SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'There are 1,000 kinds already; a kind is a sort of work, not an id.';
     END IF;
     INSERT INTO Kinds (id, name)
@@ -194,7 +194,7 @@ BEGIN
   END IF;
 END //
 
--- Part of a create: puts its events behind those of the same key that are neither filled nor dead.
+-- Part of a create or a revival: puts its events behind those of the same key that are neither filled nor dead.
 DROP PROCEDURE IF EXISTS insert_keys //
 CREATE PROCEDURE insert_keys(IN last_id BIGINT UNSIGNED, IN how_many INT UNSIGNED)
 BEGIN
@@ -202,8 +202,10 @@ BEGIN
   -- Whoever settles the first of a key has its row locked until the next one is due, and then this one may be the first.
   SELECT COUNT(*) INTO locked FROM (
     SELECT EventKeys.id FROM (
+      -- FORCE INDEX: MySQL 9.7 would sort all of the key, for each new event.
       SELECT DISTINCT event_key, (
-        SELECT id FROM EventKeys WHERE EventKeys.event_key = EventPayloads.event_key ORDER BY id LIMIT 1
+        SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = EventPayloads.event_key
+        ORDER BY event_key, id LIMIT 1
       ) AS id
       FROM EventPayloads WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many
     ) AS heads
@@ -218,7 +220,8 @@ BEGIN
     SET Events.due_at = '9999-12-31 00:00:00', Events.processing = 2
     WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL
       AND EXISTS (
-        SELECT 1 FROM EventKeys WHERE EventKeys.event_key = EventPayloads.event_key AND EventKeys.id < EventPayloads.id
+        SELECT 1 FROM EventKeys WHERE EventKeys.event_key = EventPayloads.event_key
+          AND (EventKeys.id < EventPayloads.id OR EventKeys.id > last_id + how_many)
       );
 END //
 -- Creates one event for each element of the JSON array, and answers the id of the first. The answer is selected before
@@ -331,7 +334,7 @@ BEGIN
   DECLARE kind_id SMALLINT UNSIGNED;
   DECLARE is_paused, looks_at_all, has_payloads BOOLEAN DEFAULT FALSE;
   DECLARE moment DATETIME(3) DEFAULT UTC_TIMESTAMP(3);
-  DECLARE since, last_due_at DATETIME(3);
+  DECLARE since, first_due_at, last_due_at, lost_due_at DATETIME(3);
   DECLARE first_id, last_id, how_many BIGINT UNSIGNED;
   DECLARE row_limit INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.limit');
   DECLARE claimed LONGTEXT;
@@ -344,17 +347,22 @@ BEGIN
     UPDATE Kinds SET looked_at = moment WHERE id = kind_id AND looked_at <= moment - INTERVAL 1 SECOND;
     SET looks_at_all = ROW_COUNT() > 0;
   END IF;
-  IF looks_at_all OR since IS NULL THEN
-    CALL take_back_events(kind_id, JSON_EXTRACT(request, '$.maxFailures'));
-    SET since = NULL;
-    -- Without a lock: a claim that stepped over what others hold would lock each of them for a moment. Not as SET since =
-    -- (SELECT …), in which MariaDB locks what it reads.
-    SELECT due_at INTO since FROM Events FORCE INDEX (claim)
-      WHERE kind = kind_id AND open = 1 AND due_at <= moment AND processing <> 1
-      ORDER BY kind, open, due_at, id LIMIT 1;
+  SET looks_at_all = looks_at_all OR since IS NULL;
+  -- Where to begin, without a lock: a claim that stepped over what others hold would lock each of them for a moment. Not by
+  -- SET, which would read with a lock.
+  SELECT due_at, id INTO first_due_at, first_id FROM Events FORCE INDEX (claim)
+    WHERE kind = kind_id AND open = 1 AND due_at >= IF(looks_at_all, '1000-01-01', since) AND due_at <= moment AND processing <> 1
+    ORDER BY kind, open, due_at, id LIMIT 1;
+  IF looks_at_all THEN
+    -- Few hold what lies behind both: it is found when the claims come there, and a backlog is not read whole.
+    CALL take_back_events(kind_id, JSON_EXTRACT(request, '$.maxFailures'),
+      COALESCE(GREATEST(first_due_at, since), first_due_at, moment), COALESCE(first_id, ~0), lost_due_at);
+    IF lost_due_at <= COALESCE(first_due_at, moment) THEN
+      SET first_due_at = lost_due_at, first_id = 0;
+    END IF;
   END IF;
 
-  IF NOT is_paused AND since IS NOT NULL THEN
+  IF NOT is_paused AND first_due_at IS NOT NULL THEN
     -- FORCE INDEX: LIMIT bounds the locks only in index order.
     SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempts + 1, failures, waits, created_ms)), MAX(due_at), MIN(id), MAX(id), COUNT(*)
       INTO claimed, last_due_at, first_id, last_id, how_many
@@ -362,25 +370,27 @@ BEGIN
         SELECT id, attempts, failures, waits, due_at,
           TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) DIV 1000 AS created_ms
         FROM Events FORCE INDEX (claim)
-        WHERE kind = kind_id AND open = 1 AND due_at >= since AND due_at <= moment AND processing <> 1
+        WHERE kind = kind_id AND open = 1 AND processing <> 1
+          AND (due_at = first_due_at AND id >= first_id OR due_at > first_due_at AND due_at <= moment)
         ORDER BY kind, open, due_at, id LIMIT row_limit
         FOR UPDATE SKIP LOCKED
       ) AS due;
   END IF;
   IF claimed IS NOT NULL THEN
-    SELECT EXISTS (SELECT 1 FROM EventPayloads WHERE id BETWEEN first_id AND last_id) INTO has_payloads;
+    SELECT COUNT(*) > 0 INTO has_payloads
+      FROM (SELECT 1 FROM EventPayloads WHERE id BETWEEN first_id AND last_id LIMIT 1) AS found;
     IF has_payloads THEN
-      CALL cut_claim(claimed);
+      CALL cut_claim(claimed, last_due_at);
       SET how_many = 0; -- it may have been cut
     END IF;
     IF last_id - first_id + 1 = how_many THEN
       -- A run of ids is written as it is read. For a list the server makes a second pass over the rows: 2-4 µs each.
+      -- FORCE INDEX: MariaDB 10.11 would read a small table whole, and wait for the rows that others hold.
       UPDATE Events FORCE INDEX (PRIMARY)
         SET processing = 1, claimed_by = consumer, attempts = attempts + 1,
           lease_until = UTC_TIMESTAMP(3) + INTERVAL lease_ms * 1000 MICROSECOND
         WHERE id BETWEEN first_id AND last_id;
     ELSE
-      -- FORCE INDEX: MariaDB 10.11 would read a small table whole, and wait for the rows that others hold.
       UPDATE JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
         STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
         SET Events.processing = 1, Events.claimed_by = consumer, Events.attempts = Events.attempts + 1,
@@ -399,34 +409,41 @@ END //
 
 -- Part of a claim: cuts the list where its payloads become more than 8 MB, after the first event at the earliest.
 DROP PROCEDURE IF EXISTS cut_claim //
-CREATE PROCEDURE cut_claim(INOUT claimed LONGTEXT)
+CREATE PROCEDURE cut_claim(INOUT claimed LONGTEXT, INOUT last_due_at DATETIME(3))
 BEGIN
   DECLARE bytes BIGINT UNSIGNED;
   SELECT SUM(payload_bytes) INTO bytes
     FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
     STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id;
   IF bytes > 8000000 THEN
-    SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempt, failures, waits, created_ms)) INTO claimed FROM (
-      SELECT chosen.*, SUM(COALESCE(payload_bytes, 0)) OVER (ORDER BY position) AS bytes_until_here
+    SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempt, failures, waits, created_ms)), MAX(due_at) INTO claimed, last_due_at FROM (
+      SELECT chosen.*, Events.due_at, SUM(COALESCE(payload_bytes, 0)) OVER (ORDER BY Events.due_at, Events.id) AS bytes_until_here,
+        ROW_NUMBER() OVER (ORDER BY Events.due_at, Events.id) AS position
       FROM JSON_TABLE(claimed, '$[*]' COLUMNS (
-        position FOR ORDINALITY, id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]',
+        id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]',
         failures INT UNSIGNED PATH '$[2]', waits INT UNSIGNED PATH '$[3]', created_ms BIGINT PATH '$[4]'
       )) AS chosen
-      LEFT JOIN EventPayloads ON EventPayloads.id = chosen.id
+      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
+      LEFT JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id
     ) AS summed
     WHERE position = 1 OR bytes_until_here <= 8000000;
   END IF;
 END //
 
--- Part of a claim: counts a failure for each event whose lease is over, and gives it back. With its attempts spent it is
--- dead: what ends each of its consumers would otherwise do so for ever.
+-- Part of a claim: counts a failure for each event due until then whose lease is over, and gives it back. With its attempts
+-- spent it is dead: what ends each of its consumers would otherwise do so for ever.
 DROP PROCEDURE IF EXISTS take_back_events //
-CREATE PROCEDURE take_back_events(IN kind_id SMALLINT UNSIGNED, IN max_failures INT UNSIGNED)
+CREATE PROCEDURE take_back_events(
+  IN kind_id SMALLINT UNSIGNED, IN max_failures INT UNSIGNED, IN until DATETIME(3), IN until_id BIGINT UNSIGNED,
+  OUT lost_due_at DATETIME(3)
+)
 BEGIN
   DECLARE lost LONGTEXT;
-  SELECT JSON_ARRAYAGG(JSON_ARRAY(id)) INTO lost FROM (
-    SELECT id FROM Events FORCE INDEX (claim)
-    WHERE kind = kind_id AND open = 1 AND due_at <= UTC_TIMESTAMP(3) AND processing = 1 AND lease_until <= UTC_TIMESTAMP(3)
+  DECLARE first_due_at DATETIME(3);
+  SELECT JSON_ARRAYAGG(JSON_ARRAY(id)), MIN(due_at) INTO lost, first_due_at FROM (
+    SELECT id, due_at FROM Events FORCE INDEX (claim)
+    WHERE kind = kind_id AND open = 1 AND (due_at < until OR due_at = until AND id < until_id)
+      AND processing = 1 AND lease_until <= UTC_TIMESTAMP(3)
     LIMIT 10000
   ) AS found;
   IF lost IS NOT NULL THEN
@@ -442,7 +459,10 @@ BEGIN
       Events.processing = IF(taken.is_dead OR kind_id <> 1, 2, 0),
       Events.due_at = IF(taken.is_dead, NULL, Events.due_at),
       Events.last_error = IF(taken.is_dead, 'its consumers died', Events.last_error);
-    CALL pass_on_keys(lost);
+    IF ROW_COUNT() > 0 THEN
+      SET lost_due_at = first_due_at;
+      CALL pass_on_keys(lost);
+    END IF;
   END IF;
 END //
 
@@ -547,8 +567,8 @@ BEGIN
     -- FOR UPDATE waits for a create that adds to the same key: it saw the one before, and counts on us.
     SELECT JSON_ARRAYAGG(nexts.id) INTO next_ids FROM (
       SELECT DISTINCT (
-        SELECT id FROM EventKeys FORCE INDEX (PRIMARY)
-        WHERE EventKeys.event_key = given.event_key ORDER BY id LIMIT 1 FOR UPDATE
+        SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = given.event_key
+        ORDER BY event_key, id LIMIT 1 FOR UPDATE
       ) AS id
       FROM JSON_TABLE(freed, '$[*]' COLUMNS (
         event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
@@ -573,12 +593,19 @@ BEGIN
   UPDATE DBStatus SET id = GREATEST(id, (SELECT COALESCE(MAX(id), 0) FROM Events));
 END //
 
--- Makes those of [id, …] that are dead due at once, with all attempts before them, and answers which. SKIP LOCKED: one that
--- somebody else has locked holds up no other.
+-- Makes those of [id, …] that are dead due at once, with all attempts before them, and answers which. Where others of its
+-- key are open, one waits for the first of them. SKIP LOCKED: one that somebody else has locked holds up no other.
 DROP PROCEDURE IF EXISTS revive_events //
 CREATE PROCEDURE revive_events(IN ids JSON)
 BEGIN
   DECLARE dead LONGTEXT;
+  DECLARE keyed_id BIGINT UNSIGNED;
+  DECLARE is_last BOOLEAN DEFAULT FALSE;
+  DECLARE keyed CURSOR FOR
+    SELECT EventPayloads.id FROM JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
+    STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id
+    WHERE event_key IS NOT NULL ORDER BY EventPayloads.id;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND SET is_last = TRUE;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
   SELECT JSON_ARRAYAGG(found.id) INTO dead FROM (
@@ -592,6 +619,13 @@ BEGIN
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
       SET Events.due_at = UTC_TIMESTAMP(3), Events.failures = 0, Events.dead_reason = NULL, Events.claimed_by = '',
         Events.processing = IF(Events.kind = 1, 0, 2);
+    OPEN keyed;
+    each_keyed: LOOP
+      FETCH keyed INTO keyed_id;
+      IF is_last THEN LEAVE each_keyed; END IF;
+      CALL insert_keys(keyed_id - 1, 1);
+    END LOOP;
+    CLOSE keyed;
   END IF;
   SELECT dead AS revived;
   COMMIT;

@@ -80,8 +80,8 @@ function toClaimedEvents(claimed: string | null, rows: DetailsRow[]): ClaimedEve
 
 function toDetails(row: DetailsRow | undefined): Pick<ClaimedEvent, 'key' | 'payload' | 'trace'> {
   return {
-    ...(row?.event_key != null && { key: row.event_key }),
-    ...(row?.payload != null && { payload: row.payload }),
-    ...(row?.trace != null && { trace: row.trace }),
+    ...(typeof row?.event_key === 'string' && { key: row.event_key }),
+    ...(typeof row?.payload === 'string' && { payload: row.payload }),
+    ...(typeof row?.trace === 'string' && { trace: row.trace }),
   };
 }

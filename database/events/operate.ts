@@ -36,7 +36,7 @@ export async function listDead(db: Database, { limit, after = 0 }: DeadPage): Pr
     ({ id }) => sql`(
       SELECT id FROM Events FORCE INDEX (claim)
       WHERE kind = ${id} AND open IS NULL AND due_at IS NULL AND id > ${after} AND (valor IS NULL OR valor = '')
-      ORDER BY kind, open, due_at, id LIMIT ${sql.lit(limit)})`,
+      ORDER BY id LIMIT ${sql.lit(limit)})`,
   );
   const { rows } = await sql<DetailsRow>`
     SELECT Events.*, Kinds.name AS kindName, 0 AS held
