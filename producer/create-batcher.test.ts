@@ -22,9 +22,9 @@ const some = (count: number) => Array.from({ length: count }, () => ({}));
 /** `count` numbers that follow each other. */
 const range = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
 
-/** How many transactions have been made: each is one CALL. */
+/** How many transactions have been made. */
 async function transactions(): Promise<number> {
-  const { rows } = await sql<{ Value: string }>`SHOW SESSION STATUS LIKE 'Com_call_procedure'`.execute(single);
+  const { rows } = await sql<{ Value: string }>`SHOW SESSION STATUS LIKE 'Com_commit'`.execute(single);
   return Number(rows[0]!.Value);
 }
 
@@ -158,6 +158,16 @@ describe('group commit', () => {
     expect(await countEvents(db)).toBe(sizes.reduce((sum, size) => sum + size));
   });
 
+  test('a transaction carries only so much of payloads, and a request with more goes alone', async () => {
+    const create = startBatcher();
+    const before = await transactions();
+    const mebibyte = { kind: 'email', payload: JSON.stringify('x'.repeat(1_048_574)) };
+    const sizes = [1, 3, 1, 5, 1];
+    const ids = await Promise.all(sizes.map((size) => create(Array.from({ length: size }, () => mebibyte))));
+    expect((await transactions()) - before).toBe(4);
+    expect(ids).toEqual([1, 2, 5, 6, 11]);
+  });
+
   test('whatever arrives whenever, each caller gets one answer, and no id is given twice or left out', async () => {
     const request = record({
       size: integer({ min: 1, max: 30 }),
@@ -210,6 +220,21 @@ describe('when a transaction fails', () => {
 });
 
 describe('when too many events wait', () => {
+  test('their payloads count as well, for as long as they wait', async () => {
+    const create = createBatcher({ db: single, maxRequests: 1_000, maxWaitMs: 200 });
+    const release = await holdCreates();
+    const underWay = create([{}]);
+    await untilHeld();
+    const mebibyte = { payload: JSON.stringify('x'.repeat(1_048_574)) };
+    const large = Array.from({ length: 8 }, () => mebibyte);
+    const waiting = Promise.allSettled(Array.from({ length: 8 }, () => create(large)));
+    await expect(create([{ payload: '0' }])).rejects.toThrow('wait');
+    expect((await waiting).map(({ status }) => status)).toEqual(large.map(() => 'rejected'));
+    await release();
+    expect(await underWay).toBe(1);
+    expect(await create([{ payload: '0' }])).toBe(2);
+  });
+
   test('a further create is rejected at once with nothing created, and a later one goes through', async () => {
     const create = startBatcher({ maxQueued: 10 });
     const taken = [create(some(6)), create(some(4))];

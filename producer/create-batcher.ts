@@ -24,14 +24,19 @@ export class KeyReusedError extends Error {
 
 interface Request {
   events: readonly NewEvent[];
+  /** Of the payloads, in characters: quick to count, and about as many bytes. */
+  payloadSize: number;
   key: string | undefined;
   queuedAt: number;
   resolve: (firstId: number) => void;
   reject: (error: unknown) => void;
 }
 
-// One transaction carries at most this many events, so that it stays short; a single request may fill it alone.
+// One transaction carries at most so much, so that it stays short; a single request may have more, and goes alone.
 const MAX_EVENTS = 10_000;
+const MAX_PAYLOAD_SIZE = 4_194_304;
+// What waits is in memory.
+const MAX_QUEUED_PAYLOAD_SIZE = 67_108_864;
 const LONGEST_PAUSE_MS = 5;
 
 /**
@@ -41,6 +46,7 @@ const LONGEST_PAUSE_MS = 5;
 export function createBatcher({ db, maxRequests, maxQueued = 50_000, maxWaitMs = 5_000 }: CreateBatcherOptions) {
   const queue: Request[] = [];
   let queuedEvents = 0;
+  let queuedPayloadSize = 0;
   let nextId: number | undefined;
   let isRunning = false;
   let overdue: NodeJS.Timeout | undefined;
@@ -48,6 +54,7 @@ export function createBatcher({ db, maxRequests, maxQueued = 50_000, maxWaitMs =
   function dequeue(requests: number): Request[] {
     const taken = queue.splice(0, requests);
     queuedEvents -= countEvents(taken);
+    queuedPayloadSize -= taken.reduce((sum, { payloadSize }) => sum + payloadSize, 0);
     return taken;
   }
 
@@ -69,7 +76,8 @@ export function createBatcher({ db, maxRequests, maxQueued = 50_000, maxWaitMs =
    * meanwhile. The first third of that time is waited here.
    */
   async function letOthersCreate(roundTripMs: number): Promise<void> {
-    const isNextFull = queue.length >= maxRequests || queuedEvents >= MAX_EVENTS;
+    const isNextFull =
+      queue.length >= maxRequests || queuedEvents >= MAX_EVENTS || queuedPayloadSize >= MAX_PAYLOAD_SIZE;
     const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.round(roundTripMs / 3));
     if (queue.length > 0 && !isNextFull && pauseMs > 0) await sleep(pauseMs);
   }
@@ -85,12 +93,14 @@ export function createBatcher({ db, maxRequests, maxQueued = 50_000, maxWaitMs =
   }
 
   return async (events: readonly NewEvent[], key?: string): Promise<number> => {
-    if (queuedEvents + events.length > maxQueued) {
+    const payloadSize = payloadSizeOf(events);
+    if (queuedEvents + events.length > maxQueued || queuedPayloadSize + payloadSize > MAX_QUEUED_PAYLOAD_SIZE) {
       throw new QueueFullError(`${queuedEvents} events are waiting to be inserted`);
     }
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    queue.push({ events, key, queuedAt: performance.now(), resolve, reject });
+    queue.push({ events, payloadSize, key, queuedAt: performance.now(), resolve, reject });
     queuedEvents += events.length;
+    queuedPayloadSize += payloadSize;
     overdue ??= setTimeout(refuseOverdue, maxWaitMs);
     if (!isRunning) {
       isRunning = true;
@@ -105,16 +115,23 @@ function countEvents(requests: readonly Request[]): number {
   return requests.reduce((sum, { events }) => sum + events.length, 0);
 }
 
+function payloadSizeOf(events: readonly NewEvent[]): number {
+  let size = 0;
+  for (const { payload } of events) size += payload?.length ?? 0;
+  return size;
+}
+
 /** How many requests, from the first on, go into the next transaction. */
 function batchLength(queue: readonly Request[], maxRequests: number): number {
-  let events = queue[0]!.events.length;
-  let length = 1;
-  while (length < Math.min(queue.length, maxRequests)) {
-    events += queue[length]!.events.length;
-    if (events > MAX_EVENTS) break;
-    length++;
-  }
-  return length;
+  let events = 0;
+  let payloadSize = 0;
+  const end = queue.findIndex((request, index) => {
+    events += request.events.length;
+    payloadSize += request.payloadSize;
+    const isTooMuch = events > MAX_EVENTS || payloadSize > MAX_PAYLOAD_SIZE;
+    return index === maxRequests || (index > 0 && isTooMuch);
+  });
+  return end < 0 ? queue.length : end;
 }
 
 /** Resolves to the first id, if it is known that the batch has all ids from there on. */
