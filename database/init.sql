@@ -136,7 +136,7 @@ BEGIN
 END //
 
 -- Part of a create: inserts the events that follow the id `last_id`. Of each may be said {"kind", "payload", "key",
--- "delayMs", "trace"}, where the payload is a text of JSON.
+-- "delayMs", "trace"}, where the payload is base64 of a text of JSON: without quotes, whose escapes would be many.
 DROP PROCEDURE IF EXISTS insert_events //
 CREATE PROCEDURE insert_events(IN last_id BIGINT UNSIGNED, IN new_events JSON)
 BEGIN
@@ -155,11 +155,12 @@ BEGIN
       )) AS given
       STRAIGHT_JOIN Kinds FORCE INDEX (by_name) ON Kinds.name = COALESCE(given.kind, 'word');
     INSERT INTO EventPayloads (id, event_key, payload, trace, payload_bytes)
-      SELECT last_id + position, event_key, payload, trace, COALESCE(OCTET_LENGTH(payload), 0)
+      SELECT last_id + position, event_key, CONVERT(FROM_BASE64(payload) USING utf8mb4), trace,
+        COALESCE(OCTET_LENGTH(FROM_BASE64(payload)), 0)
       FROM JSON_TABLE(new_events, '$[*]' COLUMNS (
         position FOR ORDINALITY,
         event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.key',
-        payload LONGTEXT PATH '$.payload',
+        payload LONGTEXT CHARACTER SET ascii PATH '$.payload',
         trace VARCHAR(1024) CHARACTER SET ascii COLLATE ascii_bin PATH '$.trace'
       )) AS given
       WHERE event_key IS NOT NULL OR payload IS NOT NULL OR trace IS NOT NULL;

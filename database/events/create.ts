@@ -27,7 +27,7 @@ const CREATE_TRIES = 10;
  * without a gap. When it resolves, they are committed. Rejects with the fault `unknown` if that cannot be known.
  */
 export function createEvents(db: Database, events: readonly NewEvent[]): Promise<number> {
-  const list = JSON.stringify(events);
+  const list = JSON.stringify(events.some(hasPayload) ? events.map(encodePayload) : events);
   return besideForeignClients(db, async () => {
     const { rows } = await sql<{ first_id: number }[]>`CALL create_events(${list})`.execute(db);
     noticesFor(db).emit('created');
@@ -58,7 +58,11 @@ export async function createEventsOnce(
 ): Promise<Map<string, CreatedOnce>> {
   const isPlain = requests.every(({ events }) => events.every(saysNothing));
   const list = JSON.stringify(
-    requests.map(({ key, events }) => ({ key, howMany: events.length, ...(isPlain ? {} : { events }) })),
+    requests.map(({ key, events }) => ({
+      key,
+      howMany: events.length,
+      ...(isPlain ? {} : { events: events.map(encodePayload) }),
+    })),
   );
   const create = async () => {
     const { rows } = await sql<{ created: string | null }[]>`CALL create_events_by_key(${list})`.execute(db);
@@ -78,6 +82,16 @@ export async function forgetKeys(
 ): Promise<number> {
   const { rows } = await sql<{ forgotten: number }[]>`CALL forget_keys(${olderThanMs}, ${limit})`.execute(db);
   return rows[0]![0]!.forgotten;
+}
+
+function hasPayload({ payload }: NewEvent): boolean {
+  return payload !== undefined;
+}
+
+/** In base64 nothing is to be escaped: 4 MB of quotes took the driver four seconds, and became 14 MB. */
+function encodePayload(event: NewEvent): NewEvent {
+  const { payload } = event;
+  return payload === undefined ? event : { ...event, payload: Buffer.from(payload).toString('base64') };
 }
 
 function saysNothing(event: NewEvent): boolean {
