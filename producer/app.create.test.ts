@@ -22,7 +22,7 @@ describe('create-async', () => {
     const { app } = startTestApp(db);
     await createEvents(db, [{}]);
     const response = await app.request('/create-async', POST);
-    expect(await findEvent(db, 2)).toEqual({ id: 2, valor: null, status: 'pending' });
+    expect(await findEvent(db, 2)).toEqual({ id: 2, kind: 'word', valor: null, status: 'pending' });
     expect(response.status).toBe(202);
     expect(response.headers.get('location')).toBe('/2');
     expect(await response.json()).toEqual({ message, id: 2 });
@@ -67,7 +67,7 @@ describe('create-sync', () => {
     expect(response.status).toBe(201);
     expect(response.headers.get('location')).toBe('/1');
     expect(response.headers.get('preference-applied')).toBeNull();
-    expect(await response.json()).toEqual({ id: 1, valor: 'palavra', status: 'filled' });
+    expect(await response.json()).toEqual({ id: 1, kind: 'word', valor: 'palavra', status: 'filled' });
     expect(waiting()).toBe(0);
   });
 
@@ -127,7 +127,7 @@ describe('create-sync', () => {
     expect(waiting()).toBe(0);
     await answer;
     await fillAll(db, 'fica');
-    expect(await findEvent(db, 1)).toEqual({ id: 1, valor: 'fica', status: 'filled' });
+    expect(await findEvent(db, 1)).toEqual({ id: 1, kind: 'word', valor: 'fica', status: 'filled' });
   });
 
   test('does not wait for a client that left before its event was committed', async () => {

@@ -96,6 +96,9 @@ const sent = (body: string, headers: Record<string, string> = {}) => ({
 });
 const keyed = (key: string) => ({ method: 'POST', headers: { 'Idempotency-Key': key } });
 
+// What curl -d says, unless it is told otherwise.
+const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+
 interface Sent extends RequestInit {
   headers?: Record<string, string>;
 }
@@ -112,11 +115,12 @@ test.each<[number, string, Sent, string]>([
   [404, '/nothing/here', {}, '/docs'],
   [405, '/create-async', {}, 'use POST'],
   [405, '/', POST, 'use GET, HEAD'],
-  [413, '/create-async', sent(' '.repeat(5_000)), 'at most 4096 bytes'],
-  [415, '/create-async', sent('a=b', { 'Content-Type': 'application/x-www-form-urlencoded' }), "curl --json '{}'"],
+  [413, '/create-sync', sent(' '.repeat(70_000)), 'at most 69632 bytes'],
+  [415, '/create-async', sent('a=b', FORM), "curl --json '{}'"],
   [415, '/create-async', sent('{}', { 'Content-Type': 'text/plain' }), 'Content-Type: application/json'],
   [415, '/create-async', sent('{}', { 'Content-Encoding': 'gzip' }), 'without Content-Encoding'],
-  [422, '/create-async', sent('{"x":1}'), 'Send {} or no body'],
+  [415, '/create-async', sent('{"kind":"email"}', FORM), "-H 'Content-Type: application/json'"],
+  [422, '/create-async', sent('{"x":1}'), '"x"; kind, payload, key and delayMs are known'],
 ])('a %i for %s says what would be right', async (status, path, init, right) => {
   const token = hash('sha256', 'token');
   const { app } = startTestApp(db, { apiTokens: [token], operatorTokens: [token] });

@@ -102,7 +102,7 @@ describe('Idempotency-Key on create-sync', () => {
     const later = app.request('/create-sync', withKey('k'));
     for (const answer of await Promise.all([...answers, later])) {
       expect(answer.status).toBe(201);
-      expect(await answer.json()).toEqual({ id: 1, valor: 'mesma', status: 'filled' });
+      expect(await answer.json()).toEqual({ id: 1, kind: 'word', valor: 'mesma', status: 'filled' });
     }
     expect(await countEvents(db)).toBe(1);
   });

@@ -33,7 +33,7 @@ describe('GET /{id}', () => {
     const response = await app.request('/1');
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json');
-    expect(await response.json()).toEqual({ id: 1, valor, status });
+    expect(await response.json()).toEqual({ id: 1, kind: 'word', valor, status });
   });
 
   test.each(['/2', '/99999999999', '/9007199254740991'])('%s could be an event but is none: 404', async (path) => {
@@ -85,7 +85,7 @@ describe('GET /{id} with Prefer: wait', () => {
     const response = await answer;
     expect(response.status).toBe(200);
     expect(response.headers.get('preference-applied')).toBe('wait=600');
-    expect(await response.json()).toEqual({ id: 1, valor: 'enfim', status: 'filled' });
+    expect(await response.json()).toEqual({ id: 1, kind: 'word', valor: 'enfim', status: 'filled' });
   });
 
   test('answers as the event is when the time is over', async () => {
@@ -94,7 +94,7 @@ describe('GET /{id} with Prefer: wait', () => {
     const startedAt = performance.now();
     const response = await app.request('/1', asked('wait=1'));
     expect(performance.now() - startedAt).toBeGreaterThan(990);
-    expect(await response.json()).toEqual({ id: 1, valor: null, status: 'pending' });
+    expect(await response.json()).toEqual({ id: 1, kind: 'word', valor: null, status: 'pending' });
   });
 
   test('answers at once when there is nothing to wait for', async () => {
@@ -194,7 +194,7 @@ describe('methods', () => {
     expect(response.headers.get('allow')).toBe(allowed);
     if (method !== 'HEAD') await problemOf(response);
     expect(await countEvents(db)).toBe(1);
-    expect(await findEvent(db, 1)).toEqual({ id: 1, valor: null, status: 'pending' });
+    expect(await findEvent(db, 1)).toEqual({ id: 1, kind: 'word', valor: null, status: 'pending' });
   }
 
   test.each([

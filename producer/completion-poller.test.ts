@@ -63,7 +63,9 @@ describe('one query for all who wait', () => {
     expect(size()).toBe(1_000);
     const events = await Promise.all(answers);
     expect((await looks()) - before).toBe(1);
-    expect(events).toEqual(events.map((_, n) => ({ id: n + 1, valor: `palavra ${n + 1}`, status: 'filled' })));
+    expect(events).toEqual(
+      events.map((_, n) => ({ id: n + 1, kind: 'word', valor: `palavra ${n + 1}`, status: 'filled' })),
+    );
     expect(size()).toBe(0);
   });
 
@@ -130,10 +132,10 @@ describe('waiting for an event', () => {
     await ticksPass();
     expect(size()).toBe(2);
     await sql`UPDATE Events SET valor = 'dois' WHERE id = 2`.execute(db);
-    expect(await answers[1]).toEqual({ id: 2, valor: 'dois', status: 'filled' });
+    expect(await answers[1]).toEqual({ id: 2, kind: 'word', valor: 'dois', status: 'filled' });
     expect(size()).toBe(1);
     await fillAll();
-    expect(await answers[0]).toEqual({ id: 1, valor: 'palavra 1', status: 'filled' });
+    expect(await answers[0]).toEqual({ id: 1, kind: 'word', valor: 'palavra 1', status: 'filled' });
   });
 
   test('ends when it is dead', async () => {
@@ -141,7 +143,7 @@ describe('waiting for an event', () => {
     await createPending(1);
     const answer = waitFor(1, staying());
     await sql`UPDATE Events SET due_at = NULL`.execute(db);
-    expect(await answer).toEqual({ id: 1, valor: null, status: 'dead' });
+    expect(await answer).toEqual({ id: 1, kind: 'word', valor: null, status: 'dead', deadReason: null });
   });
 
   test.each([
@@ -245,7 +247,8 @@ test('whoever waits, leaves and is filled in whatever order is told exactly once
       for (const { id, controller } of callers) if (!filled.has(id)) controller.abort();
       for (const { id, answer } of callers) {
         const settled = await answer;
-        if (settled !== undefined) expect(settled).toEqual({ id, valor: `palavra ${id}`, status: 'filled' });
+        if (settled !== undefined)
+          expect(settled).toEqual({ id, kind: 'word', valor: `palavra ${id}`, status: 'filled' });
       }
       expect(callers.map(({ answers }) => answers)).toEqual(callers.map(() => 1));
       expect(size()).toBe(0);

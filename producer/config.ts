@@ -1,4 +1,5 @@
 import { databaseSettings } from '../database/config.ts';
+import { LARGEST_PAYLOAD_LIMIT, PAYLOAD_LIMIT } from '../database/events/limits.ts';
 import { logSettings } from '../process/json-log.ts';
 import { address, httpPort, list, milliseconds, oneOf, secret, wholeNumber } from '../process/setting-kinds.ts';
 import { readEnvironment, readSettings } from '../process/settings.ts';
@@ -31,6 +32,11 @@ export const producerSettings = {
   CREATE_WAIT_MS: milliseconds({
     default: 500,
     why: 'How long a create may wait for its transaction to begin; then it is answered 503',
+  }),
+  PAYLOAD_LIMIT: wholeNumber({
+    max: LARGEST_PAYLOAD_LIMIT,
+    default: PAYLOAD_LIMIT,
+    why: 'The limit of bytes of one payload, as JSON; a larger one is answered 413',
   }),
   WAITING_LIMIT: wholeNumber({
     max: 1_000_000,

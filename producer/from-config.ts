@@ -5,6 +5,7 @@ import type { ProducerConfig } from './config.ts';
 import type { CloseOptions } from './http/close-server.ts';
 import type { ListenOptions } from './http/server.ts';
 import type { ProducerOptions } from './producer.ts';
+import { createBodyLimits } from './routes/new-events-in-body.ts';
 
 /** What the settings of a producer mean for each of its parts. */
 
@@ -23,6 +24,7 @@ export function toProducerOptions(config: ProducerConfig): Omit<ProducerOptions,
     logsAll: config.LOG_REQUESTS === 'all' || (config.LOG_REQUESTS === 'auto' && isForPeople(config)),
     createBatch: config.CREATE_BATCH,
     createWaitMs: config.CREATE_WAIT_MS,
+    payloadLimit: config.PAYLOAD_LIMIT,
     heldRequestLimit: config.WAITING_LIMIT,
     syncPollMs: config.SYNC_POLL_MS,
     idempotencyTtlMs: config.IDEMPOTENCY_TTL_MS,
@@ -36,6 +38,7 @@ export function toListenOptions(config: ProducerConfig): ListenOptions {
   return {
     port: config.PORT,
     host: config.HOST,
+    bodyLimits: createBodyLimits(config.PAYLOAD_LIMIT),
     // Beside those with a held request there must be some that ask.
     connectionLimit: config.WAITING_LIMIT + 5_000,
   };

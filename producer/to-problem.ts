@@ -1,12 +1,14 @@
 import { DatabaseError } from '../database/database-error.ts';
 import { KeyReusedError, QueueFullError } from './create-batcher.ts';
 import { Problem, unavailable } from './http/problem.ts';
+import { InvalidEventError } from './new-events.ts';
 
 /** What a caller is told of an error. The error itself is in the log, under the same request id. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof QueueFullError) return unavailable('Too many creates are waiting. Nothing was created.');
   if (error instanceof KeyReusedError) return keyReused();
+  if (error instanceof InvalidEventError) return invalidEvent(error);
   if (!isTransient(error)) return serverFault();
   return error.fault === 'unknown'
     ? unknownOutcome()
@@ -22,6 +24,10 @@ function keyReused(): Problem {
   const detail =
     'This Idempotency-Key stands for another number of events. Nothing was created; a new create takes a new key.';
   return new Problem({ status: 422, detail });
+}
+
+function invalidEvent({ message, isTooLarge }: InvalidEventError): Problem {
+  return new Problem({ status: isTooLarge ? 413 : 422, detail: `${message} Nothing was created.` });
 }
 
 /** Without Retry-After: a repeat could do it twice. */

@@ -168,7 +168,7 @@ const protocols: BadRequest[] = [
   }),
   one(
     'Expect: 100-continue before too much',
-    raw('POST /create-async', `${JSON_TYPE}Expect: 100-continue\r\nContent-Length: 5000\r\n`),
+    raw('POST /create-async', `${JSON_TYPE}Expect: 100-continue\r\nContent-Length: 9000000\r\n`),
     ends(413),
   ),
   one('Expect: something else', get('/0', 'Expect: 200-ok\r\n'), {
@@ -309,24 +309,40 @@ const framing: BadRequest[] = [
   one('a GET with chunks', ask('GET /0', 'Transfer-Encoding: chunked\r\n', chunk('hello') + LAST), goesOn(400)),
 ];
 
+const NGINX_READS_ON = 'nginx reads the rest of a body that is within its own limit';
 const MEGABYTE = ' '.repeat(1_000_000);
 
 const bodies: BadRequest[] = [
   ...each('the body', ['', '{}', ' {\n} ', '\xef\xbb\xbf{}'], (body) => withLength(body), created),
   one('a type and no body', withLength('', 'Content-Type: text/plain\r\n'), created),
-  one('a body of 4,097 bytes', withLength(' '.repeat(4_097)), ends(413)),
-  one('a body of a megabyte', withLength(MEGABYTE), ends(413)),
+  one('a body of 4,097 bytes for a GET', ask('GET /0', 'Content-Length: 4097\r\n', ' '.repeat(4_097)), ends(413)),
+  one(
+    'a body of 69,633 bytes for create-sync',
+    raw('POST /create-sync', `${JSON_TYPE}Content-Length: 69633\r\n`),
+    ends(413),
+  ),
+  one('a body of a megabyte', ask('POST /create-sync', `${JSON_TYPE}Content-Length: 1000000\r\n`, MEGABYTE), {
+    ...ends(413),
+    throughNginx: putRight(413, NGINX_READS_ON),
+  }),
   one('a body of a megabyte for a GET', ask('GET /0', 'Content-Length: 1000000\r\n', MEGABYTE), ends(413)),
   one('a body of a megabyte for nobody', ask('POST /x/y', 'Content-Length: 1000000\r\n', MEGABYTE), ends(413)),
-  one('a body of 5 kB in chunks', inChunks(chunk(' '.repeat(1_024)).repeat(5) + LAST), ends(413)),
+  one(
+    'a body of 70 kB in chunks',
+    ask('POST /create-sync', `${JSON_TYPE}Transfer-Encoding: chunked\r\n`, chunk(' '.repeat(70_000)) + LAST),
+    {
+      ...ends(413),
+      throughNginx: putRight(413, NGINX_READS_ON),
+    },
+  ),
   one(
     'chunks without an end',
-    raw('POST /create-async', `${JSON_TYPE}Transfer-Encoding: chunked\r\n`, chunk(' '.repeat(1_024)).repeat(5)),
+    raw('POST /create-sync', `${JSON_TYPE}Transfer-Encoding: chunked\r\n`, chunk(' '.repeat(1_024)).repeat(69)),
     ends(413),
   ),
   ...each(
     '2 bytes that are said to be',
-    ['5000', '1000000000'],
+    ['9000000', '1000000000'],
     (length) => raw('POST /create-async', `${JSON_TYPE}Content-Length: ${length}\r\n`, '{}'),
     ends(413),
   ),
@@ -347,13 +363,13 @@ const bodies: BadRequest[] = [
   one('something packed', withLength('\x1f\x8b\x08\x00', `${JSON_TYPE}Content-Encoding: gzip\r\n`), goesOn(415)),
   ...each(
     'no JSON:',
-    ['{', '{"', '\xff\xfe', 'NaN', "{'a':1}", '{}{}', '\0', '{"a":1,}', '\xed\xa0\x80'],
+    ['{', '{"', '\xff\xfe', '{"a":"\xff"}', 'NaN', "{'a':1}", '{}{}', '\0', '{"a":1,}', '\xed\xa0\x80'],
     (body) => withLength(body),
     goesOn(400),
   ),
   ...each(
     'no event:',
-    ['null', '[]', '0', '"x"', '{"valor":"x"}', '{"a":1,"a":2}', '{"a":"\xff"}'],
+    ['null', '[]', '0', '"x"', '{"valor":"x"}', '{"a":1,"a":2}'],
     (body) => withLength(body),
     goesOn(422),
   ),
@@ -369,6 +385,81 @@ const bodies: BadRequest[] = [
     (body) => withLength(body),
     goesOn(422),
   ),
+];
+
+const kilobytes = (count: number) => 'x'.repeat(count * 1_024);
+const listed = (...events: string[]) => `{"events":[${events.join()}]}`;
+
+/** What a create may not say of its events. */
+const events: BadRequest[] = [
+  ...each(
+    'the kind',
+    ['"Bad Kind"', `"${'k'.repeat(65)}"`, '5', 'null', '""', '"1a"', '"a\\u0000"', '["a"]'],
+    (kind) => withLength(`{"kind":${kind}}`),
+    goesOn(422),
+  ),
+  ...each(
+    'the key',
+    ['""', `"${'k'.repeat(256)}"`, '5', 'null', '"a\\n"', '"\\u007f"', '"\\udc00"'],
+    (key) => withLength(`{"key":${key}}`),
+    goesOn(422),
+  ),
+  ...each(
+    'delayMs:',
+    ['-1', '1e99', '"5"', '0.5', 'null', '31536000001', 'true'],
+    (delay) => withLength(`{"delayMs":${delay}}`),
+    goesOn(422),
+  ),
+  ...each(
+    'the member',
+    ['priority', 'trace', 'id', '__proto__', 'Kind', ''],
+    (name) => withLength(`{"${name}":1}`),
+    goesOn(422),
+  ),
+  one('a payload over 64 kB', withLength(`{"payload":"${kilobytes(64)}"}`), goesOn(413)),
+  one('a payload over 64 kB among many', withLength(listed('{}', `{"payload":"${kilobytes(64)}"}`)), goesOn(413)),
+  one(
+    'a payload over 1 MB for create-sync',
+    raw('POST /create-sync', `${JSON_TYPE}Content-Length: 1060000\r\n`),
+    ends(413),
+  ),
+  one(
+    'equal events over 8 MB',
+    ask('POST /create-async?count=10000', `${JSON_TYPE}Content-Length: 1038\r\n`, `{"payload":"${kilobytes(1)}"}`),
+    goesOn(413),
+  ),
+  ...each(
+    'events:',
+    ['[]', '{}', 'null', '5', '"a"', `[${Array(10_001).fill('{}').join()}]`, '[[]]', '[null]', '[{},{"kind":"B"}]'],
+    (list) => withLength(`{"events":${list}}`),
+    goesOn(422),
+  ),
+  one('a list beside another member', withLength('{"events":[{}],"kind":"email"}'), goesOn(422)),
+  one('a list within a list', withLength(listed(listed('{}'))), goesOn(422)),
+  one(
+    'a list and count',
+    ask('POST /create-async?count=1', `${JSON_TYPE}Content-Length: 15\r\n`, listed('{}')),
+    goesOn(422),
+  ),
+  one(
+    'a list for create-sync',
+    ask('POST /create-sync', `${JSON_TYPE}Content-Length: 15\r\n`, listed('{}')),
+    goesOn(422),
+  ),
+  one(
+    'a payload nested 100,000 deep',
+    withLength(`{"payload":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
+    goesOn(413),
+  ),
+  one('a list nested a million deep', withLength(listed('['.repeat(1_000_000) + ']'.repeat(1_000_000))), goesOn(422)),
+  one('a million brackets', withLength('['.repeat(1_000_000)), goesOn(400)),
+  one(
+    'what curl -d sends',
+    withLength('{"kind":"email"}', 'Content-Type: application/x-www-form-urlencoded\r\n'),
+    goesOn(415),
+  ),
+  one('a word by its kind', withLength('{"kind":"word","payload":{"a":1},"key":"k","delayMs":0}'), created),
+  one('a list of two', withLength(listed('{}', '{"kind":"email"}')), { answers: [202, 200], creates: 2 }),
 ];
 
 const queries: BadRequest[] = [
@@ -412,4 +503,14 @@ const keys: BadRequest[] = [
   ...each('Idempotency-Key:', ['"quoted"', "';--", 'k'.repeat(255)], (key) => keyed(key), created),
 ];
 
-export const badRequests = [...paths, ...methods, ...protocols, ...headers, ...framing, ...bodies, ...queries, ...keys];
+export const badRequests = [
+  ...paths,
+  ...methods,
+  ...protocols,
+  ...headers,
+  ...framing,
+  ...bodies,
+  ...events,
+  ...queries,
+  ...keys,
+];

@@ -33,13 +33,12 @@ export async function fillAll(db: Database, valor: string, kind = 'word'): Promi
   await fillEvents(db, { claimedBy: 'test', claims });
 }
 
-/** pending -> dead, for all events of the kind; `refused`: its handler gives the reason to whoever waits. */
-export async function killAll(db: Database, { kind = 'word', refused = false } = {}): Promise<void> {
-  const reason = 'sem palavra';
+/** pending -> dead, for all events of the kind; `refusal`: the reason that its handler gives to whoever waits. */
+export async function killAll(db: Database, kind = 'word', refusal?: string): Promise<void> {
   const claims = (await claimAll(db, kind)).map((claim) =>
-    refused
-      ? { ...claim, outcome: 'refused' as const, reason }
-      : { ...claim, outcome: 'failed' as const, reason, delayMs: undefined },
+    refusal === undefined
+      ? { ...claim, outcome: 'failed' as const, reason: 'sem palavra', delayMs: undefined }
+      : { ...claim, outcome: 'refused' as const, reason: refusal },
   );
   await giveBackEvents(db, { claimedBy: 'test', claims });
 }

@@ -21,5 +21,15 @@ export function answerJson(
   body: unknown,
   headers: Record<string, string> = {},
 ): Response {
-  return answer(c, status, JSON.stringify(body), { 'Content-Type': 'application/json', ...headers });
+  return answerJsonText(c, status, JSON.stringify(body), headers);
+}
+
+/** For a body that is JSON text already. */
+export function answerJsonText(
+  c: Context<RequestVariables>,
+  status: StatusCode,
+  text: string,
+  headers: Record<string, string> = {},
+): Response {
+  return answer(c, status, text, { 'Content-Type': 'application/json', ...headers });
 }

@@ -1,58 +1,74 @@
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { z } from 'zod';
 import { badRequest, Problem } from './problem.ts';
 
-/** Of any request, whatever it is sent to. */
-export const MAX_BODY_BYTES = 4_096;
-export const BODY_TOO_LARGE = `A body has at most ${MAX_BODY_BYTES} bytes.`;
+export interface BodyLimit {
+  maxBytes: number;
+  /** What a larger body is refused with. */
+  detail: string;
+}
 
-const limitBody = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: () => {
-    // The rest of the body is not waited for.
-    throw new Problem({ status: 413, detail: BODY_TOO_LARGE, headers: { Connection: 'close' } });
-  },
-});
+/** By the path that the bodies are sent to. */
+export type BodyLimits = Record<string, BodyLimit>;
+
+/** Of a body whose path has no limit of its own. */
+export const SMALL_BODY: BodyLimit = { maxBytes: 4_096, detail: 'A body has at most 4096 bytes here.' };
+
+export interface JsonBody {
+  /** As it was sent. */
+  text: string;
+  /** The same, parsed. */
+  value: unknown;
+}
+
+/** Undefined for no body and for an empty one; without a promise when there is nothing to wait for. */
+export type ReadJson = (c: Context) => Promise<JsonBody | undefined> | undefined;
 
 // JSON is UTF-8 (RFC 8259, 8.1): in another charset it would be read as something else than was meant.
 const JSON_TYPE = /^application\/json *(;(?!.*charset *= *(?!"?utf-8"? *(;|$)))|$)/i;
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
-/**
- * The JSON body as `schema` wants it, or a 422 with `detail`. Undefined for no body and for an empty one; without a
- * promise when there is nothing to wait for.
- */
-export function readJson<S extends z.ZodType>(
-  c: Context,
-  schema: S,
-  detail: string,
-): Promise<z.infer<S> | undefined> | undefined {
-  const { headers } = c.req.raw;
-  const length = headers.get('content-length');
-  const isEmpty = (length === null || length === '0') && !headers.has('transfer-encoding');
-  return isEmpty ? undefined : parseBody(c, schema, detail);
+/** Reads JSON bodies up to a limit; what is none ends in a problem. */
+export function createJsonReader({ maxBytes, detail }: BodyLimit): ReadJson {
+  const onError = (): never => {
+    // The rest of the body is not waited for.
+    throw new Problem({ status: 413, detail, headers: { Connection: 'close' } });
+  };
+  const limitChunks = bodyLimit({ maxSize: maxBytes, onError });
+  return (c) => {
+    const { headers } = c.req.raw;
+    const length = Number(headers.get('content-length'));
+    if (length === 0 && !headers.has('transfer-encoding')) return undefined;
+    return length > maxBytes ? onError() : parseBody(c, limitChunks);
+  };
 }
 
-async function parseBody<S extends z.ZodType>(c: Context, schema: S, detail: string): Promise<z.infer<S> | undefined> {
+type LimitChunks = ReturnType<typeof bodyLimit>;
+
+async function parseBody(c: Context, limitChunks: LimitChunks): Promise<JsonBody | undefined> {
   const { headers } = c.req.raw;
-  const text = await readText(c);
+  const bytes = await readBytes(c, limitChunks);
   if (headers.has('content-encoding')) throw unsupported('Send the body as it is, without Content-Encoding.');
-  if (text === '') return undefined;
+  if (bytes.byteLength === 0) return undefined;
   if (!JSON_TYPE.test(headers.get('content-type') ?? '')) {
-    throw unsupported("Send JSON in UTF-8 with Content-Type: application/json, as curl --json '{}' does.");
+    throw unsupported(
+      "Send JSON in UTF-8 with Content-Type: application/json, as curl --json '{}' does; " +
+        "beside curl -d, add -H 'Content-Type: application/json'.",
+    );
   }
-  const body = schema.safeParse(parseJson(text));
-  if (!body.success) throw new Problem({ status: 422, detail });
-  return body.data;
+  try {
+    const text = UTF_8.decode(bytes);
+    return { text, value: JSON.parse(text) };
+  } catch {
+    throw badRequest('The body is not JSON in UTF-8. Send {} or no body to create a word.');
+  }
 }
 
-async function readText(c: Context): Promise<string> {
-  let text = '';
+async function readBytes(c: Context, limitChunks: LimitChunks): Promise<ArrayBuffer> {
   try {
-    await limitBody(c, async () => {
-      text = await c.req.text();
-    });
-    return text;
+    // A body with a length needs no second limit, and for this one a stream would be made.
+    if (c.req.raw.headers.has('transfer-encoding')) await limitChunks(c, async () => {});
+    return await c.req.arrayBuffer();
   } catch (error) {
     // The sender left, was too slow or broke off. Only a reader of the log sees this.
     throw error instanceof Problem ? error : badRequest('The body did not arrive whole.');
@@ -61,12 +77,4 @@ async function readText(c: Context): Promise<string> {
 
 function unsupported(detail: string): Problem {
   return new Problem({ status: 415, detail });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw badRequest('The body is not JSON. Send {} or no body.');
-  }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { BODY_TOO_LARGE, MAX_BODY_BYTES } from './body.ts';
+import { type BodyLimits, SMALL_BODY } from './body.ts';
 import { problemDocument } from './problem.ts';
 
 export const MAX_HEADER_BYTES = 16_384;
@@ -11,7 +11,7 @@ const DETAILS = {
   400: 'This is not valid HTTP/1.1. A request has one Host, no folded headers, and a Content-Length or chunks, not both.',
   405: 'CONNECT is not possible here: this is not a proxy.',
   408: 'The request did not arrive whole in time.',
-  413: BODY_TOO_LARGE,
+  413: 'The extensions of all chunks have at most 16384 bytes.',
   417: 'The only expectation that can be met is 100-continue.',
   431: `The headers of a request have at most ${MAX_HEADER_BYTES} bytes.`,
   501: 'The only transfer coding that is understood is chunked.',
@@ -20,17 +20,27 @@ const DETAILS = {
 
 export type RefusedStatus = keyof typeof DETAILS;
 
+export interface Refusal {
+  status: RefusedStatus;
+  /** @default what is always said with this status */
+  detail?: string;
+}
+
 /**
  * Why a request with a whole head is refused, if it is (RFC 9112, sections 2.3, 3.2, 6). Two Hosts arrive joined by a
  * comma, which is no host: node-server refuses them.
  */
-export function refusalOf({ httpVersion, headers }: IncomingMessage): RefusedStatus | undefined {
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return 505;
-  if (httpVersion === '1.1' && !headers.host) return 400;
+export function refusalOf(request: IncomingMessage, limits: BodyLimits): Refusal | undefined {
+  const { httpVersion, headers, url = '' } = request;
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return { status: 505 };
+  if (httpVersion === '1.1' && !headers.host) return { status: 400 };
   const coding = headers['transfer-encoding'];
-  if (coding !== undefined && httpVersion === '1.0') return 400; // an old proxy on the way may see no chunks in it
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return 501;
-  return Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES ? 413 : undefined;
+  if (coding !== undefined && httpVersion === '1.0') return { status: 400 }; // an old proxy on the way may see no chunks in it
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return { status: 501 };
+  const length = Number(headers['content-length'] ?? 0);
+  if (length <= SMALL_BODY.maxBytes) return undefined;
+  const { maxBytes, detail } = limits[URL.parse(url, 'http://localhost')?.pathname ?? ''] ?? SMALL_BODY;
+  return length > maxBytes ? { status: 413, detail } : undefined;
 }
 
 const STATUS_OF: Partial<Record<string, RefusedStatus>> = {
@@ -46,9 +56,12 @@ export function refusalOfError({ code = '' }: NodeJS.ErrnoException): RefusedSta
 }
 
 /** A whole problem document. The connection ends with it: where the next request begins is no longer certain. */
-export function refusal(status: RefusedStatus): { body: string; headers: Record<string, string> } {
+export function refusalDocument({ status, detail = DETAILS[status] }: Refusal): {
+  body: string;
+  headers: Record<string, string>;
+} {
   const requestId = randomUUID();
-  const body = JSON.stringify(problemDocument({ status, detail: DETAILS[status] }, requestId));
+  const body = JSON.stringify(problemDocument({ status, detail }, requestId));
   const headers = {
     'Content-Type': 'application/problem+json',
     'Content-Length': String(Buffer.byteLength(body)),
@@ -59,15 +72,15 @@ export function refusal(status: RefusedStatus): { body: string; headers: Record<
   return { body, headers };
 }
 
-export function refuse(response: ServerResponse, status: RefusedStatus): void {
-  const { body, headers } = refusal(status);
-  response.writeHead(status, headers).end(body);
+export function refuse(response: ServerResponse, refusal: Refusal): void {
+  const { body, headers } = refusalDocument(refusal);
+  response.writeHead(refusal.status, headers).end(body);
 }
 
 /** Refuses where there is no response to do it with, and ends the connection. */
 export function refuseOnSocket(socket: Duplex, status: RefusedStatus): void {
   if (!socket.writable) return void socket.destroy();
-  const { body, headers } = refusal(status);
+  const { body, headers } = refusalDocument({ status });
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy());
 }

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { countEvents, findEvent } from '../../database/events/read.ts';
 import { fillAll, startTestApp } from '../../tests/producer-app.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
+import { createBodyLimits } from '../routes/new-events-in-body.ts';
 import { closeServer } from './close-server.ts';
 import { type ListenOptions, listen, portOf } from './server.ts';
 
@@ -14,7 +15,7 @@ const { db } = await useTestDatabase();
 
 async function startServer(limits: ListenOptions = {}) {
   const producer = startTestApp(db);
-  const server = await listen(producer.app, limits);
+  const server = await listen(producer.app, { bodyLimits: createBodyLimits(65_536), ...limits });
   onTestFinished(() => closeServer(server, { graceMs: 0 }));
   return { ...producer, server, port: portOf(server), url: `http://127.0.0.1:${portOf(server)}` };
 }
@@ -36,7 +37,7 @@ test('a create-sync is answered over a connection, with its headers', async () =
   const response = await answer;
   expect(response.status).toBe(201);
   const event = (await response.json()) as { id: number };
-  expect(event).toEqual({ id: event.id, valor: 'palavra', status: 'filled' });
+  expect(event).toEqual({ id: event.id, kind: 'word', valor: 'palavra', status: 'filled' });
   expect(response.headers.get('location')).toBe(`/${event.id}`);
 });
 
@@ -98,7 +99,7 @@ test.each([
   const { url } = await startServer();
   const before = await countEvents(db);
   const headers = { 'Content-Type': 'application/json' };
-  const response = await fetch(`${url}/create-async`, { method: 'POST', headers, body: body(), duplex: 'half' });
+  const response = await fetch(`${url}/create-sync`, { method: 'POST', headers, body: body(), duplex: 'half' });
   expect(response.status).toBe(413);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(await countEvents(db)).toBe(before);

@@ -4,7 +4,15 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { whyNotListening } from '../../process/listen-error.ts';
-import { MAX_HEADER_BYTES, refusal, refusalOf, refusalOfError, refuse, refuseOnSocket } from './malformed-request.ts';
+import type { BodyLimits } from './body.ts';
+import {
+  MAX_HEADER_BYTES,
+  refusalDocument,
+  refusalOf,
+  refusalOfError,
+  refuse,
+  refuseOnSocket,
+} from './malformed-request.ts';
 import type { RequestVariables } from './request-log.ts';
 
 export interface ListenOptions {
@@ -14,6 +22,8 @@ export interface ListenOptions {
   host?: string | undefined;
   /** Most connections at once; a further one is closed unanswered. @default no limit */
   connectionLimit?: number | undefined;
+  /** A body that says it is larger is refused before it is read. @default 4,096 bytes for every path */
+  bodyLimits?: BodyLimits | undefined;
   /** For a request to arrive whole, then 408; how long its answer takes is another matter. @default 10_000 */
   receiveMs?: number | undefined;
   /** How long an idle connection is kept. nginx lets go first, see its `keepalive_timeout`. @default 65_000 */
@@ -22,7 +32,8 @@ export interface ListenOptions {
 
 /** Serves the app, and resolves to the server when it listens. A port in use rejects with a sentence. */
 export async function listen(app: Hono<RequestVariables>, options: ListenOptions = {}): Promise<Server> {
-  const { port = 0, host = '127.0.0.1', connectionLimit, receiveMs = 10_000, keepAliveMs = 65_000 } = options;
+  const { port = 0, host = '127.0.0.1', receiveMs = 10_000, keepAliveMs = 65_000 } = options;
+  const { connectionLimit, bodyLimits = {} } = options;
   const server = createServer({
     keepAliveTimeout: keepAliveMs,
     headersTimeout: receiveMs,
@@ -37,7 +48,7 @@ export async function listen(app: Hono<RequestVariables>, options: ListenOptions
   });
   server.maxHeadersCount = 0; // beyond 2,000 Node would pass over the rest unsaid; their bytes are limited
   if (connectionLimit !== undefined) server.maxConnections = connectionLimit;
-  answerRequests(server, app);
+  answerRequests(server, app, bodyLimits);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
       const variables = { portVariable: 'PORT', hostVariable: 'HOST' };
@@ -52,11 +63,11 @@ export function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 
-function answerRequests(server: Server, app: Hono<RequestVariables>): void {
+function answerRequests(server: Server, app: Hono<RequestVariables>, limits: BodyLimits): void {
   const respond = getRequestListener(app.fetch, {
     hostname: 'localhost', // HTTP/1.0 does without a Host
     errorHandler: () => {
-      const { body, headers } = refusal(400);
+      const { body, headers } = refusalDocument({ status: 400 });
       return new Response(body, { status: 400, headers });
     },
   });
@@ -64,7 +75,7 @@ function answerRequests(server: Server, app: Hono<RequestVariables>): void {
 
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     newest.set(request.socket, { response, before: newest.get(request.socket)?.response });
-    const refused = refusalOf(request);
+    const refused = refusalOf(request, limits);
     if (refused) return refuse(response, refused);
     // What follows an Upgrade in the same packet is lost in Node's parser, so nothing may follow.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
@@ -73,10 +84,10 @@ function answerRequests(server: Server, app: Hono<RequestVariables>): void {
 
   server.on('request', answer);
   server.on('checkContinue', (request, response) => {
-    if (!refusalOf(request)) response.writeContinue();
+    if (!refusalOf(request, limits)) response.writeContinue();
     answer(request, response);
   });
-  server.on('checkExpectation', (_, response: ServerResponse) => refuse(response, 417));
+  server.on('checkExpectation', (_, response: ServerResponse) => refuse(response, { status: 417 }));
   server.on('connect', (_, socket) => refuseOnSocket(socket, 405));
   server.on('clientError', (error, socket) => refuseBroken(error, socket, newest.get(socket)));
 }

@@ -7,9 +7,11 @@ const moment = (description: string) => z.iso.datetime().nullable().meta({ descr
 /** An event with all that a person asks about it. */
 export const eventDetailsSchema = eventSchema
   .extend({
-    attempts: z.int().min(0).meta({ description: 'How often it was claimed, since it was created or revived' }),
+    attempts: z.int().min(0).meta({ description: 'How often it was claimed' }),
+    failures: z.int().min(0).meta({ description: 'Failed attempts and lost leases' }),
     claimedBy: z.string().nullable().meta({ description: 'Who holds it or filled it' }),
-    dueAt: moment('From when on it may be claimed, or the end of the lease; null: never, it is dead'),
+    dueAt: moment('From when on it may be claimed; null: never, it is dead'),
+    leaseUntil: moment('Until when it is held; null: it is not'),
     createdAt: z.iso.datetime(),
     filledAt: moment('When it was filled'),
     lastError: z.string().nullable().meta({ description: 'Why its last attempt failed' }),

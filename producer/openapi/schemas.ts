@@ -1,30 +1,51 @@
 import { z } from 'zod';
+import { DELAY_LIMIT_MS, EVENTS_LIMIT, KEY_PATTERN, KIND_PATTERN } from '../../database/events/limits.ts';
 
 /** What goes in and out over HTTP: these schemas validate, and the OpenAPI document is generated from them. */
 
 const id = z.int().min(1).meta({ description: 'The event’s id: 1, 2, 3 … without gaps', example: 7 });
 
+const KIND_RULE = 'must be 1 to 64 characters of a-z, 0-9, ".", "_" and "-", beginning with a letter';
+const KEY_RULE = 'must be 1 to 255 characters of well-formed text, none of them a control character';
+const DELAY_RULE = `must be a whole number of milliseconds, 0 to ${DELAY_LIMIT_MS}`;
+const EVENTS_RULE = `must be a list of 1 to ${EVENTS_LIMIT} events`;
+const EVENT_RULE = 'must be a JSON object; kind, payload, key and delayMs are its members, none of them required';
+const unknownMember = ([name = '']: string[]) =>
+  `has the unknown member ${JSON.stringify(name.slice(0, 50))}; kind, payload, key and delayMs are known`;
+
 export const eventCountSchema = z
   .object({ events: z.int().min(0).meta({ description: 'How many events were ever created', example: 42 }) })
   .meta({ id: 'EventCount' });
 
+const kind = z
+  .string({ error: KIND_RULE })
+  .regex(KIND_PATTERN, { error: KIND_RULE })
+  .meta({ description: 'The sort of work; a kind exists from its first use', example: 'email' });
+
+const valor = z
+  .unknown()
+  .meta({ description: 'The text of a word, or the JSON value of another kind', example: { sent: true } });
+
 export const eventSchema = z
   .object({
     id,
-    valor: z.string().nullable().meta({ description: 'The word; null until the event is filled', example: 'palavra' }),
+    kind,
+    valor: valor.meta({ ...valor.meta(), description: `${valor.meta()?.description}; null until the event is filled` }),
     status: z.enum(['pending', 'processing', 'filled', 'dead']),
   })
   .meta({ id: 'Event' });
 
-export const filledEventSchema = z
-  .object({ id, valor: z.string().meta({ example: 'palavra' }), status: z.literal('filled') })
-  .meta({ id: 'FilledEvent' });
+export const filledEventSchema = z.object({ id, kind, valor, status: z.literal('filled') }).meta({ id: 'FilledEvent' });
 
 export const createdSchema = z
   .object({
     message: z.literal('Event created on demand'),
     id,
-    count: z.int().min(1).optional().meta({ description: 'Only if it was asked for: the ids are id … id + count - 1' }),
+    count: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: 'Only for ?count= and for a list: the ids are id … id + count - 1' }),
   })
   .meta({ id: 'Created' });
 
@@ -42,8 +63,45 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
-/** What a create may say of its event: nothing yet. Unknown members are refused rather than ignored. */
-export const newEventSchema = z.strictObject({}).meta({ id: 'NewEvent' });
+/** What a create may say of its event. Unknown members are refused rather than ignored. */
+export const newEventSchema = z
+  .strictObject(
+    {
+      kind: kind.optional().meta({ description: 'The sort of work, by default word', example: 'email' }),
+      payload: z
+        .unknown()
+        .optional()
+        .meta({
+          description: 'What the handler gets: any JSON, kept digit for digit, by default at most 65,536 bytes',
+          example: { to: 'ana@example.org' },
+        }),
+      key: z
+        .string({ error: KEY_RULE })
+        .regex(KEY_PATTERN, { error: KEY_RULE })
+        .optional()
+        .meta({ description: 'Events with the same key are worked on one at a time, by id', example: 'client-5' }),
+      delayMs: z
+        .int({ error: DELAY_RULE })
+        .min(0, { error: DELAY_RULE })
+        .max(DELAY_LIMIT_MS, { error: DELAY_RULE })
+        .optional()
+        .meta({ description: 'How long nobody works on it yet', example: 10_000 }),
+    },
+    { error: ({ code, keys }) => (code === 'unrecognized_keys' ? unknownMember(keys) : EVENT_RULE) },
+  )
+  .meta({ id: 'NewEvent' });
+
+export const newEventsSchema = z
+  .strictObject(
+    {
+      events: z
+        .array(z.unknown(), { error: EVENTS_RULE })
+        .max(EVENTS_LIMIT, { error: EVENTS_RULE }) // before its elements, of which there may be millions
+        .pipe(z.array(newEventSchema).min(1, { error: EVENTS_RULE }).max(EVENTS_LIMIT)),
+    },
+    { error: 'must have no other member beside "events"' },
+  )
+  .meta({ id: 'NewEvents' });
 
 /** A number in plain digits: `1e3`, `01` and ` 5` are none. Matched as text before it is parsed, so no digit is rounded away. */
 function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) {
@@ -58,14 +116,13 @@ function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?
 export const eventIdSchema = wholeNumber({ min: 1 });
 export const idPathSchema = z.strictObject({ id: eventIdSchema });
 
-export const MAX_COUNT = 10_000;
 export const MAX_DEAD = 1_000;
 
 /** `?count=1000` */
 export const createQuerySchema = z.strictObject({
-  count: wholeNumber({ min: 1, max: MAX_COUNT })
+  count: wholeNumber({ min: 1, max: EVENTS_LIMIT })
     .optional()
-    .meta({ description: `How many events to create, 1 to ${MAX_COUNT}`, example: 1_000 }),
+    .meta({ description: `How many events to create, 1 to ${EVENTS_LIMIT}`, example: 1_000 }),
 });
 
 export const noQuerySchema = z.strictObject({});

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
 import type { DeadPage, EventDetails } from '../../database/events/operate.ts';
 import { allow } from '../http/allow-methods.ts';
-import { answerJson } from '../http/answer.ts';
+import { answerJson, answerJsonText } from '../http/answer.ts';
 import { Problem, unavailable } from '../http/problem.ts';
 import { readQuery } from '../http/query.ts';
 import type { RequestVariables } from '../http/request-log.ts';
@@ -9,6 +9,7 @@ import { requireToken } from '../http/tokens.ts';
 import { deadQuerySchema, MAX_DEAD } from '../openapi/schemas.ts';
 import { isTransient } from '../to-problem.ts';
 import { noEvent, toEventId } from './event-id.ts';
+import { eventDetailsJson } from './event-json.ts';
 
 export interface OperatorRouteDeps {
   /** SHA-256 hashes of the tokens that open these routes, in hex. Without any, there are no such routes. */
@@ -36,7 +37,7 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorRou
     const id = toEventId(c.req.param('id'));
     const event = await showEvent(id);
     if (!event) throw noEvent(id);
-    return answerJson(c, 200, event);
+    return answerJsonText(c, 200, eventDetailsJson(event));
   });
 
   app.post('/operator/dead/revive', async (c) => {

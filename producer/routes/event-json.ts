@@ -1,0 +1,14 @@
+import { DEFAULT_KIND } from '../../database/events/limits.ts';
+import type { EventDetails } from '../../database/events/operate.ts';
+import type { EventView } from '../../database/events/read.ts';
+
+/** An event for callers. The value of a kind other than word is JSON already, and handed on digit for digit. */
+export function eventJson({ id, kind, valor, status }: EventView): string {
+  const value = valor === null || kind === DEFAULT_KIND ? JSON.stringify(valor) : valor;
+  return `{"id":${id},"kind":${JSON.stringify(kind)},"valor":${value},"status":"${status}"}`;
+}
+
+/** The same with all else that an operator asks about it. */
+export function eventDetailsJson({ id, kind, valor, status, ...more }: EventDetails): string {
+  return `${eventJson({ id, kind, valor, status }).slice(0, -1)},${JSON.stringify(more).slice(1)}`;
+}
