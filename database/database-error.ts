@@ -6,6 +6,7 @@ export type DatabaseFault =
   | 'unavailable' // no server took it, or one that cannot serve; nothing was applied
   | 'unknown' // it was under way when something went wrong; it may have been applied
   | 'overloaded' // it never left us: all connections were in use
+  | 'refused' // a rule for callers, which the message says; nothing was applied
   | 'permanent'; // the statement or the set-up is wrong; repeating it changes nothing
 
 /**
@@ -21,11 +22,13 @@ export class DatabaseError extends Error {
 
   constructor(cause: unknown, mayHaveWritten: boolean, hasWorked = false) {
     const { code, errno, message } = describe(cause);
+    const fault = classifyFault(cause, mayHaveWritten, hasWorked);
     const advice = whatToDo(errno);
-    super(advice ? `${advice} (${code}: ${message})` : `${code}: ${message}`, { cause });
+    const shown = fault === 'refused' ? message : `${code}: ${message}`;
+    super(advice ? `${advice} (${shown})` : shown, { cause });
     this.code = code;
     this.errno = errno;
-    this.fault = classifyFault(cause, mayHaveWritten, hasWorked);
+    this.fault = fault;
   }
 }
 
@@ -101,7 +104,13 @@ export function classifyFault(cause: unknown, mayHaveWritten: boolean, hasWorked
 function faultOf(cause: unknown): DatabaseFault | undefined {
   const { code, errno, sqlState } = describe(cause);
   if (code === 'BAD_DATABASE_URL') return 'permanent';
+  if (sqlState === '45001') return 'refused';
   return BY_NUMBER.get(errno) ?? BY_CLASS.get(sqlState.slice(0, 2));
+}
+
+/** True for what breaks a rule for callers. */
+export function isRefused(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.fault === 'refused';
 }
 
 /** True for a unique key that is taken already (1062). */

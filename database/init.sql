@@ -175,7 +175,7 @@ DROP PROCEDURE IF EXISTS add_kinds //
 CREATE PROCEDURE add_kinds(IN named JSON)
 BEGIN
   DECLARE new_kinds LONGTEXT;
-  DECLARE how_many INT UNSIGNED;
+  DECLARE known_kinds, last_kind SMALLINT UNSIGNED;
   SELECT JSON_ARRAYAGG(unknown.kind) INTO new_kinds FROM (
     SELECT DISTINCT given.kind FROM JSON_TABLE(named, '$[*]' COLUMNS (
       kind VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind'
@@ -183,9 +183,9 @@ BEGIN
     WHERE given.kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM Kinds WHERE Kinds.name = given.kind)
   ) AS unknown;
   IF new_kinds IS NOT NULL THEN
-    SELECT COUNT(*) INTO how_many FROM Kinds;
-    IF JSON_LENGTH(new_kinds) + how_many > 1000 THEN
-      SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'There are 1,000 kinds already; a kind is a sort of work, not an id.';
+    SELECT COUNT(*), MAX(id) INTO known_kinds, last_kind FROM Kinds;
+    IF JSON_LENGTH(new_kinds) + known_kinds > 1000 THEN
+      SIGNAL SQLSTATE '45001' SET MESSAGE_TEXT = 'There are 1,000 kinds already; a kind is a sort of work, not an id.';
     END IF;
     INSERT INTO Kinds (id, name)
       SELECT last_kind + position, name

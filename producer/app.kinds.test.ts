@@ -1,6 +1,7 @@
 import { assert, asyncProperty, jsonValue } from 'fast-check';
 import { sql } from 'kysely';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { addKinds } from '../database/events/kinds.ts';
 import { countEvents } from '../database/events/read.ts';
 import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
@@ -362,4 +363,25 @@ test('of two creates with one Idempotency-Key and other contents, the first deci
   for (const answer of [answers[0], answers[1], repeat]) expect(await answer.json()).toMatchObject({ id: 1 });
   expect(await countEvents(db)).toBe(1);
   expect(await claimAll(db, 'email')).toMatchObject([{ payload: '1' }]);
+});
+
+describe('when there are 1,000 kinds', () => {
+  test('a further one is refused, and nobody who creates at the same moment', async () => {
+    const { app } = startTestApp(db);
+    onTestFinished(async () => {
+      await sql`DELETE FROM Events`.execute(db);
+      await sql`DELETE FROM Kinds WHERE id > 1`.execute(db);
+    });
+    await sql`DELETE FROM Kinds WHERE id > 1`.execute(db);
+    await addKinds(db, ['email', ...Array.from({ length: 998 }, (_, n) => `kind-${n}`)]);
+    const asked = ['email', 'new', 'word', 'kind-7', 'another', 'email'];
+    const answers = await Promise.all(asked.map(async (kind) => app.request('/create-async', post({ kind }))));
+    expect(answers.map(({ status }) => status)).toEqual([202, 422, 202, 202, 422, 202]);
+    expect(await problemOf(answers[1]!)).toMatchObject({
+      detail: 'There are 1,000 kinds already; a kind is a sort of work, not an id. Nothing was created.',
+    });
+    const keyed = asked.map(async (kind) => app.request('/create-async', post({ kind }, { 'Idempotency-Key': kind })));
+    expect((await Promise.all(keyed)).map(({ status }) => status)).toEqual([202, 422, 202, 202, 422, 202]);
+    expect(await countEvents(db)).toBe(7);
+  });
 });

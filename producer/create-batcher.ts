@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/connect.ts';
+import { isRefused } from '../database/database-error.ts';
 import { createEvents, createEventsOnce, type NewEvent } from '../database/events/create.ts';
 
 export interface CreateBatcherOptions {
@@ -139,10 +140,23 @@ async function createBatch(db: Database, batch: Request[]): Promise<number | und
   const plain = batch.filter(({ key }) => key === undefined);
   const keyed = batch.filter(({ key }) => key !== undefined);
   const [firstId] = await Promise.all([
-    plain.length > 0 ? createPlain(db, plain).catch((error: unknown) => rejectAll(plain, error)) : undefined,
-    keyed.length > 0 ? createKeyed(db, keyed).catch((error: unknown) => rejectAll(keyed, error)) : undefined,
+    plain.length > 0 ? createApart(plain, (requests) => createPlain(db, requests)) : undefined,
+    keyed.length > 0 ? createApart(keyed, (requests) => createKeyed(db, requests)) : undefined,
   ]);
   return keyed.length === 0 ? firstId : undefined;
+}
+
+/** What is refused is one request's fault. It is found by halves, so that the others get what they ask for. */
+async function createApart<T>(requests: Request[], create: (part: Request[]) => Promise<T>): Promise<T | undefined> {
+  try {
+    return await create(requests);
+  } catch (error) {
+    if (requests.length === 1 || !isRefused(error)) return rejectAll(requests, error);
+    const half = Math.ceil(requests.length / 2);
+    await createApart(requests.slice(0, half), create);
+    await createApart(requests.slice(half), create);
+    return undefined;
+  }
 }
 
 async function createPlain(db: Database, requests: Request[]): Promise<number> {

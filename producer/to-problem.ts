@@ -1,4 +1,4 @@
-import { DatabaseError } from '../database/database-error.ts';
+import { DatabaseError, isRefused } from '../database/database-error.ts';
 import { KeyReusedError, QueueFullError } from './create-batcher.ts';
 import { Problem, unavailable } from './http/problem.ts';
 import { InvalidEventError } from './new-events.ts';
@@ -9,6 +9,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof QueueFullError) return unavailable('Too many creates are waiting. Nothing was created.');
   if (error instanceof KeyReusedError) return keyReused();
   if (error instanceof InvalidEventError) return invalidEvent(error);
+  if (isRefused(error)) return new Problem({ status: 422, detail: `${error.message} Nothing was created.` });
   if (!isTransient(error)) return serverFault();
   return error.fault === 'unknown'
     ? unknownOutcome()
@@ -17,7 +18,7 @@ export function toProblem(error: unknown): Problem {
 
 /** Whether this is a fault of the database that passes by itself. */
 export function isTransient(error: unknown): error is DatabaseError {
-  return error instanceof DatabaseError && error.fault !== 'permanent';
+  return error instanceof DatabaseError && error.fault !== 'permanent' && error.fault !== 'refused';
 }
 
 function keyReused(): Problem {

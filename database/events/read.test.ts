@@ -11,7 +11,7 @@ const { db, letTimePass } = await useTestDatabase();
 test('of many ids, only those that nobody works on any more are reported as settled', async () => {
   await createEvents(db, [{ kind: 'email' }, {}, { kind: 'other' }, { kind: 'email' }, {}]);
   await fillAll(db, 'null', 'email');
-  await killAll(db, { kind: 'other', refused: true });
+  await killAll(db, 'other', 'sem palavra');
   await claimWords(db, { limit: 1 });
   const settled = await findSettledEvents(db, [5, 4, 3, 2, 1, 99]);
   expect(settled.toSorted((a, b) => a.id - b.id)).toEqual([
@@ -34,7 +34,7 @@ test('an event whose row somebody deleted is gone, and so is one that never was'
 
 test('a revived event has all its attempts before it again; others are not touched', async () => {
   await createEvents(db, [{ kind: 'email' }]);
-  await killAll(db, { kind: 'email', refused: true });
+  await killAll(db, 'email', 'sem palavra');
   expect(await findEvent(db, 1)).toEqual({ id: 1, kind: 'email', valor: null, status: 'dead' });
   await createEvents(db, [{ kind: 'email' }]);
   expect(await reviveEvents(db, [1, 2, 99])).toEqual(new Set([1]));
@@ -59,7 +59,7 @@ test('the dead of several kinds are listed together, by id, page by page', async
     Array.from({ length: 30 }, (_, n) => ({ kind: kinds[n % 3]! })),
   );
   await fillAll(db, 'null', 'other');
-  for (const kind of ['email', 'word']) await killAll(db, { kind });
+  for (const kind of ['email', 'word']) await killAll(db, kind);
   await createEvents(db, [{}, { kind: 'email' }]);
   const dead = Array.from({ length: 30 }, (_, n) => n + 1).filter((id) => id % 3 !== 0);
   const listed: number[] = [];
