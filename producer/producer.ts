@@ -1,14 +1,17 @@
 import type { Hono } from 'hono';
 import { checkDatabase, createReadyCheck } from '../database/check-database.ts';
 import type { Database } from '../database/connect.ts';
+import { PAYLOAD_LIMIT } from '../database/events/limits.ts';
 import { listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events/operate.ts';
 import { countEvents, findEvent } from '../database/events/read.ts';
 import { createJsonLog } from '../process/json-log.ts';
 import { type AppDeps, createApp } from './app.ts';
 import { createCompletionPoller } from './completion-poller.ts';
 import { createBatcher } from './create-batcher.ts';
+import { createEventCreator, type EventCreator } from './event-creator.ts';
 import { runForgetKeys } from './forget-keys.ts';
 import type { RequestVariables } from './http/request-log.ts';
+import { runReportUnservedKinds } from './unserved-kinds.ts';
 
 /** By default there is no log, no token and no page that may call. What the app asks of `db` can be replaced, part by part. */
 export interface ProducerOptions extends Partial<Omit<AppDeps, 'waitFor' | 'isDraining'>> {
@@ -19,6 +22,8 @@ export interface ProducerOptions extends Partial<Omit<AppDeps, 'waitFor' | 'isDr
   createQueueLimit?: number;
   /** Longest wait of a create for its transaction to begin; then it is refused. @default 500 */
   createWaitMs?: number;
+  /** Most bytes of one payload's JSON. @default 65_536 */
+  payloadLimit?: number;
   /** Most requests held at once; a further one is refused. @default 20_000 */
   heldRequestLimit?: number;
   /** How often the table is looked at, for all held requests together. @default 100 */
@@ -27,20 +32,20 @@ export interface ProducerOptions extends Partial<Omit<AppDeps, 'waitFor' | 'isDr
   idempotencyTtlMs?: number;
 }
 
-export interface Producer {
+export interface Producer extends EventCreator {
   app: Hono<RequestVariables>;
   /** How many requests wait for their event now. */
   waiting: () => number;
   /** From now on the producer is not ready, and its answers close their connections. It still serves. */
   drain: () => void;
   /**
-   * Looks for filled events and forgets old keys until `signal` is aborted; then held requests are answered 202 at once.
+   * Looks for filled events, forgets old keys and reports kinds that nobody serves until `signal` is aborted; then held requests are answered 202 at once.
    * Resolves when all has stopped. Rejects with a sentence if the database is not what a producer needs.
    */
   run: (signal: AbortSignal) => Promise<void>;
 }
 
-/** A producer on this database: an HTTP app to serve, and the work beside it. */
+/** A producer on this database: an HTTP app to serve, the same for code in this process, and the work beside it. */
 export function createProducer(options: ProducerOptions): Producer {
   const { db, log = createJsonLog('silent', {}), syncPollMs = 100 } = options;
   const poller = createCompletionPoller({
@@ -49,27 +54,29 @@ export function createProducer(options: ProducerOptions): Producer {
     onError: (error) => log.debug({ err: error }, 'could not look for filled events'),
   });
   const draining = new AbortController();
-  const app = createApp({
+  const deps = {
     logsAll: false,
     apiTokens: [],
     corsOrigins: [],
     operatorTokens: [],
     heldRequestLimit: 20_000,
+    payloadLimit: PAYLOAD_LIMIT,
     ...databaseDeps(options),
     ...options,
     log,
     waitFor: poller.waitFor,
     isDraining: () => draining.signal.aborted,
-  });
+  } satisfies AppDeps;
   return {
-    app,
+    app: createApp(deps),
+    ...createEventCreator(deps),
     waiting: poller.size,
     drain: () => draining.abort(),
     run: async (signal) => {
       const polling = poller.run(signal);
-      const forgetting = forgetOldKeys({ ...options, log }, AbortSignal.any([signal, draining.signal]));
+      const rounds = runRounds({ ...options, log }, AbortSignal.any([signal, draining.signal]));
       // A statement that hangs is not waited for at the end.
-      await Promise.race([polling, forgetting.then(() => polling)]);
+      await Promise.race([polling, rounds.then(() => polling)]);
     },
   };
 }
@@ -93,8 +100,8 @@ function databaseDeps({ db, createBatch = 1_000, createQueueLimit = 50_000, crea
   } satisfies Partial<AppDeps>;
 }
 
-/** Once the database is there and fit, which it says. */
-async function forgetOldKeys(
+/** The slow work beside, once the database is there and fit, which it says. */
+async function runRounds(
   { db, log, idempotencyTtlMs = 86_400_000 }: ProducerOptions & Pick<AppDeps, 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -102,6 +109,11 @@ async function forgetOldKeys(
   if (!server) return;
   log.info(server.summary);
   for (const warning of server.warnings) log.warn(warning);
-  const onError = (error: unknown) => log.debug({ err: error }, 'could not forget old idempotency keys');
-  await runForgetKeys({ db, rememberMs: idempotencyTtlMs, onError }, signal);
+  const onFailed = (what: string) => (error: unknown) => log.debug({ err: error }, `could not ${what}`);
+  const onUnserved = (kind: string) =>
+    log.warn({ kind }, `no consumer serves the kind ${kind}: its events have been due for more than a minute`);
+  await Promise.all([
+    runForgetKeys({ db, rememberMs: idempotencyTtlMs, onError: onFailed('forget old idempotency keys') }, signal),
+    runReportUnservedKinds({ db, onUnserved, onError: onFailed('look for kinds that nobody serves') }, signal),
+  ]);
 }
