@@ -118,7 +118,7 @@ describe('an event of any kind', () => {
     }
     expect(await findEvent(db, 17)).toMatchObject({ status: 'dead' });
     const { rows } = await sql<{ n: number }>`SELECT COUNT(*) AS n FROM Events WHERE valor = '1'`.execute(db);
-    expect(Number(rows[0]!.n)).toBe(50);
+    expect(rows[0]!.n).toBe(50);
   });
 });
 

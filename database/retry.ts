@@ -62,6 +62,7 @@ function retryDelay({ fault }: DatabaseError, tries: number): number | undefined
     case 'unknown':
     case 'overloaded':
     case 'permanent':
+    case 'refused':
       return undefined;
   }
 }

@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const blocks = codeBlocks(readFileSync('docs/handlers.md', 'utf8')).filter(({ language }) => language === 'ts');
 const modules = blocks.map(({ code }, index) => {
   const path = join(folder, `block-${index + 1}.ts`);
-  writeFileSync(path, code.replaceAll(`'./handlers/`, `'${relative(folder, 'handlers')}/`));
+  writeFileSync(path, code.replaceAll(`'./index.ts'`, `'${relative(folder, 'index.ts')}'`));
   return path;
 });
 

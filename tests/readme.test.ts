@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { compileFunction } from 'node:vm';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { drawPeersChart, type PeerFigure, type PeerFigures } from '../bench/charts/peers.ts';
 import { format } from '../bench/peers/format.ts';
-import type { BatchHandler } from '../handlers/handler.ts';
+import { loadHandlers } from '../consumer/load-handlers.ts';
+import { runConsumer } from '../consumer/run-consumer.ts';
+import { createEvents } from '../database/events/create.ts';
+import { findEvent } from '../database/events/read.ts';
 import { codeBlocks, headings, links, tables } from './markdown.ts';
 import { fillAll, startTestApp } from './producer-app.ts';
+import { createRecordingReport } from './recording-report.ts';
 import { useTestDatabase } from './test-database.ts';
 
 /** README.md is the door; README.pt-BR.md is the same door in another language. */
@@ -23,11 +27,11 @@ test.each(['README.md', 'README.pt-BR.md'])('%s is short enough to be a door', (
 describe('the code of README.md runs:', () => {
   const [caller, handler] = codeBlocks(readme)
     .filter(({ language }) => language === 'ts')
-    .map(({ code }) => stripTypeScriptTypes(code).replaceAll(/^export /gm, ''));
+    .map(({ code }) => code);
 
   test('a caller creates an event and gets its value', async () => {
     const { app } = startTestApp(db);
-    const call = compileFunction(`return (async () => { ${caller}; return event; })()`, ['fetch']);
+    const call = compileFunction(`return (async () => { ${caller!}; return event; })()`, ['fetch']);
     const called = call((url: string, init: RequestInit) => app.request(url, init)) as Promise<unknown>;
     await expect
       .poll(async () => {
@@ -35,14 +39,20 @@ describe('the code of README.md runs:', () => {
         return db.selectFrom('Events').select('valor').execute();
       })
       .toEqual([{ valor: 'palavra' }]);
-    expect(await called).toEqual({ id: 1, valor: 'palavra', status: 'filled' });
+    expect(await called).toEqual({ id: 1, kind: 'word', valor: 'palavra', status: 'filled' });
   });
 
-  test('a handler gives an outcome for each event', async () => {
-    const createHandler = compileFunction(`${handler}; return createWordHandler;`)() as (_: object) => BatchHandler;
-    const claims = [9, 10].map((id) => ({ id, attempt: 1 }));
-    const outcomes = await createHandler({}).handleBatch(claims, new AbortController().signal);
-    expect(outcomes).toEqual([{ valor: expect.any(String) }, { failure: expect.any(String) }]);
+  test('a module of handlers makes the value that stands there', async () => {
+    mkdirSync('.data', { recursive: true });
+    const folder = mkdtempSync('.data/readme-');
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'mine.ts');
+    writeFileSync(path, handler!.replace("'./index.ts'", "'../../index.ts'"));
+    const payload = '{"client":"ana"}';
+    const id = await createEvents(db, [{ kind: 'invoice', payload }]);
+    await runConsumer({ db, handlers: await loadHandlers(path), once: true, report: createRecordingReport() });
+    const { valor } = (await findEvent(db, id))!;
+    expect(JSON.parse(valor!)).toEqual({ number: `2026-${id}`, client: 'ana' });
   });
 });
 

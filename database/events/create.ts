@@ -95,8 +95,7 @@ function encodePayload(event: NewEvent): NewEvent {
 }
 
 function saysNothing(event: NewEvent): boolean {
-  for (const _member in event) return false;
-  return true;
+  return Object.keys(event).length === 0;
 }
 
 async function besideForeignClients<T>(db: Database, create: () => Promise<T>): Promise<T> {

@@ -177,7 +177,7 @@ export const databaseRows: FaultRow[] = [
       const limit = 500;
       await sql`FLUSH STATUS`.execute(db);
       const startedAt = performance.now();
-      await claimEvents(db, { claimedBy: 'test.1/1', limit, leaseMs: 1 });
+      await claimEvents(db, { claimedBy: 'test.1', leaseMs: 1, kinds: [{ kind: 'word', limit, maxFailures: 5 }] });
       measure('a claim', performance.now() - startedAt, 500);
       const { rows } = await sql<{ Value: string }>`SHOW SESSION STATUS LIKE 'Handler_read_next'`.execute(db);
       check(Number(rows[0]!.Value) <= 2 * limit, `a claim of ${limit} read ${rows[0]!.Value} rows`);

@@ -1,0 +1,21 @@
+/** What a program of yours may use. Everything else may change without notice. */
+
+export { type ConsumerOptions } from './consumer/options.ts';
+export type { Report } from './consumer/report/report.ts';
+export { runConsumer } from './consumer/run-consumer.ts';
+export { connectDatabase, type Database, type DatabaseOptions } from './database/connect.ts';
+export { DatabaseError, type DatabaseFault } from './database/database-error.ts';
+export { defineHandlers } from './handlers/define-handlers.ts';
+export type { BatchDefinition, Definition, HandlerOptions, SingleDefinition } from './handlers/definition.ts';
+export {
+  type HandlerContext,
+  type HandlerEvent,
+  type HandlerInput,
+  type Json,
+  SourceDownError,
+} from './handlers/handler.ts';
+export type { Handlers } from './handlers/handlers.ts';
+export { dead, later } from './handlers/outcome.ts';
+export { type WebhookOptions, webhook } from './handlers/webhook.ts';
+export { createWordHandler, type WordHandlerOptions } from './handlers/words.ts';
+export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts';
