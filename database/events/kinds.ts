@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from '../connect.ts';
 import { isDuplicateKey } from '../database-error.ts';
 
-const TRIES = 5;
+const TRIES = 10;
 
 /** Makes those of the kinds that nobody has used before; what an operator has set of the others stays. */
 export async function addKinds(db: Database, kinds: readonly string[]): Promise<void> {
@@ -14,6 +15,7 @@ export async function addKinds(db: Database, kinds: readonly string[]): Promise<
     } catch (error) {
       // Somebody else made one at the same moment.
       if (!isDuplicateKey(error) || tries === TRIES) throw error;
+      await sleep(5 + Math.random() * 20);
     }
   }
 }
