@@ -1,7 +1,11 @@
-import { type KindHandler, type Outcome, SourceDownError } from '../handlers/handler.ts';
+import { type KindHandler, type Outcome, SourceDownError, type UserTransaction } from '../handlers/handler.ts';
 import { reasonOf } from '../handlers/reason-of.ts';
+import { fillInTransaction } from './fill-in-transaction.ts';
 import { type HeldEvent, toHandlerEvent } from './held-event.ts';
-import type { Release } from './settle.ts';
+import type { ConsumerDeps } from './options.ts';
+import type { Ended, Release, Written } from './settle.ts';
+
+export type CallDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp'>;
 
 /** Why a handler is waited for no longer. */
 export class InterruptedError extends Error {
@@ -10,7 +14,7 @@ export class InterruptedError extends Error {
 
 export interface CallResult {
   /** One for each event, in their order. */
-  outcomes: readonly (Outcome | Release)[];
+  outcomes: readonly Ended[];
   /** Why the handler served no event. */
   error?: unknown;
 }
@@ -20,6 +24,7 @@ export interface CallResult {
  * it makes of them later is ignored. Does not reject.
  */
 export async function callHandler(
+  deps: CallDeps,
   handler: KindHandler,
   events: readonly HeldEvent[],
   controller: AbortController,
@@ -30,7 +35,7 @@ export async function callHandler(
   const onOverdue = () => controller.abort(new Error(`no outcome within ${handler.timeoutMs} ms`));
   const timer = setTimeout(onOverdue, handler.timeoutMs);
   try {
-    const outcomes = await Promise.race([call(handler, events, signal), interrupted.promise]);
+    const outcomes = await Promise.race([call(deps, handler, events, signal), interrupted.promise]);
     if (outcomes.length === 0) throw new SourceDownError(0, 'the handler served none of its events');
     const rest = events.slice(outcomes.length).map(() => ({ release: 'fewer outcomes than events' }));
     return { outcomes: [...outcomes.slice(0, events.length), ...rest] };
@@ -41,12 +46,62 @@ export async function callHandler(
   }
 }
 
-async function call(handler: KindHandler, events: readonly HeldEvent[], signal: AbortSignal): Promise<Outcome[]> {
+async function call(
+  deps: CallDeps,
+  handler: KindHandler,
+  events: readonly HeldEvent[],
+  signal: AbortSignal,
+): Promise<Ended[]> {
   switch (handler.style) {
     case 'single':
-      return [await handler.handleEvent(toHandlerEvent(events[0]!), { signal })];
-    case 'batch':
-      return handler.handleBatch(events.map(toHandlerEvent), { signal });
+      return [await withEffect(deps, events[0]!, await handler.handleEvent(toHandlerEvent(events[0]!), { signal }))];
+    case 'batch': {
+      const outcomes = await handler.handleBatch(events.map(toHandlerEvent), { signal });
+      const served = outcomes.slice(0, events.length);
+      return Promise.all(served.map((outcome, index) => withEffect(deps, events[index]!, outcome)));
+    }
+    case 'transaction':
+      return [
+        await inTransaction(deps, events[0]!, (trx) => handler.handleIn(toHandlerEvent(events[0]!), trx, { signal })),
+      ];
+  }
+}
+
+/** What an effect throws is its event's failure. */
+async function withEffect(deps: CallDeps, event: HeldEvent, outcome: Outcome): Promise<Ended> {
+  if (!('effect' in outcome) || !outcome.effect) return outcome;
+  const { valor, effect } = outcome;
+  return inTransaction(deps, event, async (trx) => {
+    await effect(trx);
+    return { valor };
+  }).catch((error: unknown) => ({ failure: reasonOf(error) }));
+}
+
+class NotFilledError extends Error {
+  readonly outcome: Outcome;
+  constructor(outcome: Outcome) {
+    super('not filled');
+    this.outcome = outcome;
+  }
+}
+
+/** With anything but a value the transaction is rolled back, and the outcome is written without it. */
+async function inTransaction(
+  deps: CallDeps,
+  event: HeldEvent,
+  work: (trx: UserTransaction) => Promise<Outcome>,
+): Promise<Outcome | Written> {
+  let valor = '';
+  try {
+    const written = await fillInTransaction(deps, event, async (trx) => {
+      const outcome = await work(trx);
+      if (!('valor' in outcome)) throw new NotFilledError(outcome);
+      return (valor = outcome.valor);
+    });
+    return { written, valor };
+  } catch (error) {
+    if (error instanceof NotFilledError) return error.outcome;
+    throw error;
   }
 }
 

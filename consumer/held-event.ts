@@ -11,8 +11,8 @@ export interface HeldEvent extends ClaimedEvent {
   onLost: () => unknown;
 }
 
-export function toHandlerEvent(held: HeldEvent): HandlerEvent {
-  const { id, kind, key, attempt, failures, waits, createdAt, payload: payloadText } = held;
+export function toHandlerEvent(event: ClaimedEvent & { kind: string }): HandlerEvent {
+  const { id, kind, key, attempt, failures, waits, createdAt, payload: payloadText } = event;
   const payload: unknown = payloadText === undefined ? undefined : JSON.parse(payloadText);
   return { id, kind, key, attempt, failures, waits, createdAt, payload, payloadText };
 }

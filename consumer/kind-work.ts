@@ -1,13 +1,13 @@
-import type { ClaimedEvent, KindRequest } from '../database/events/claim.ts';
-import { type KindHandler, type Outcome, SourceDownError } from '../handlers/handler.ts';
-import { callHandler, InterruptedError } from './call-handler.ts';
-import { createCircuitBreaker } from './circuit-breaker.ts';
+import type { KindClaims, KindRequest } from '../database/events/claim.ts';
+import { type KindHandler, SourceDownError } from '../handlers/handler.ts';
+import { type CallDeps, callHandler, InterruptedError } from './call-handler.ts';
+import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts';
 import type { HeldEvent } from './held-event.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { ConsumerDeps } from './options.ts';
-import type { Release, Settle } from './settle.ts';
+import type { Ended, Settle } from './settle.ts';
 
-export interface KindWorkDeps extends Pick<ConsumerDeps, 'report' | 'giveUp'> {
+export interface KindWorkDeps extends CallDeps, Pick<ConsumerDeps, 'report' | 'transactionMs'> {
   settle: Settle;
   leases: LeaseKeeper;
   /** Called when the next claim should not wait. */
@@ -20,11 +20,13 @@ export interface KindWork {
   /** What the next claim may take; undefined while all places are taken or the circuit breaker is open. */
   request: () => KindRequest | undefined;
   /** Begins with what was claimed for a request. */
-  begin: (claims: readonly ClaimedEvent[], asked: KindRequest, claimedAt: number) => void;
+  begin: (result: KindClaims, asked: KindRequest, claimedAt: number) => void;
   /** Ms until an open circuit breaker lets one event through; 0 if it is not open. */
   pauseMs: () => number;
   /** More is due than the last claim took, and a good part of the places is free. */
   wantsMore: () => boolean;
+  /** Something runs, or waits to be written. */
+  isBusy: () => boolean;
 }
 
 // So long the first free place waits for others, so that one claim serves them all.
@@ -34,10 +36,13 @@ const GATHER_MS = 5;
  * A handler has `concurrency` places: for events, or for batches. A place is free again when the handler's call has ended;
  * as many calls again may wait for their outcomes to be written, so that handlers work meanwhile.
  */
-export function createKindWork(handler: KindHandler, deps: KindWorkDeps): KindWork {
+export function createKindWork(
+  handler: KindHandler,
+  deps: KindWorkDeps,
+  breaker: CircuitBreaker = createCircuitBreaker(),
+): KindWork {
   const { report, giveUp, settle, leases, wake } = deps;
   const { kind, concurrency } = handler;
-  const breaker = createCircuitBreaker();
   const running = new Set<AbortController>();
   let unsettled = 0;
   let isBacklogged = false;
@@ -57,7 +62,7 @@ export function createKindWork(handler: KindHandler, deps: KindWorkDeps): KindWo
       event.onLost = () => --kept === 0 && controller.abort(new InterruptedError('lost'));
     }
     running.add(controller);
-    const { outcomes, error } = await callHandler(handler, events, controller);
+    const { outcomes, error } = await callHandler(deps, handler, events, controller);
     running.delete(controller);
     unsettled++;
     learn(outcomes, error, isTrial);
@@ -73,7 +78,7 @@ export function createKindWork(handler: KindHandler, deps: KindWorkDeps): KindWo
     else if (freePlaces() === 1) setTimeout(wake, GATHER_MS);
   }
 
-  async function finish(event: HeldEvent, outcome: Outcome | Release): Promise<void> {
+  async function finish(event: HeldEvent, outcome: Ended): Promise<void> {
     // What was lost is no longer held.
     if (leases.holds(event)) await settle(event, handler, outcome, () => letGo(event));
   }
@@ -83,7 +88,7 @@ export function createKindWork(handler: KindHandler, deps: KindWorkDeps): KindWo
     if (leases.size() === 0) wake();
   }
 
-  function learn(outcomes: readonly (Outcome | Release)[], error: unknown, isTrial: boolean): void {
+  function learn(outcomes: readonly Ended[], error: unknown, isTrial: boolean): void {
     const served = outcomes.filter((outcome) => !('release' in outcome)).length;
     if (served > 0) {
       eventsPerCall = served < outcomes.length ? served : Math.min(batchOf(handler), Math.ceil(eventsPerCall * 1.1));
@@ -98,6 +103,7 @@ export function createKindWork(handler: KindHandler, deps: KindWorkDeps): KindWo
   return {
     kind,
     wantsMore,
+    isBusy: () => running.size + unsettled > 0,
     pauseMs: () => (breaker.state() === 'open' ? breaker.pauseMs() : Infinity),
     request() {
       const state = breaker.state();
@@ -106,7 +112,7 @@ export function createKindWork(handler: KindHandler, deps: KindWorkDeps): KindWo
       const events = handler.style === 'batch' ? eventsPerCall : free;
       return { kind, limit: state === 'half-open' ? 1 : events, maxFailures: handler.attempts };
     },
-    begin(claims, { limit }, claimedAt) {
+    begin({ claims }, { limit }, claimedAt) {
       isBacklogged = claims.length === limit;
       const isTrial = breaker.state() === 'half-open';
       const events = claims.map((claim) => ({ ...claim, kind, claimedAt, leasedAt: claimedAt, onLost: () => {} }));

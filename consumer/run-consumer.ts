@@ -14,13 +14,13 @@ const NEVER = new AbortController().signal;
  */
 export async function runConsumer(options: ConsumerOptions): Promise<void> {
   const { db, handlers, name = 'consumer', report = createJsonReport('info', name), signal = NEVER } = options;
-  const { finishMs, pollMs, once, leaseMs } = { ...CONSUMER_DEFAULTS, ...options };
+  const { finishMs, pollMs, once, leaseMs, transactionMs } = { ...CONSUMER_DEFAULTS, ...options };
   const giveUp = new AbortController();
   const giveUpLater = () => setTimeout(() => giveUp.abort(), finishMs).unref();
   signal.addEventListener('abort', giveUpLater, { once: true });
   // A name may repeat, also after a restart; what one consumer claims must never be another's.
   const claimedBy = `${name}.${process.pid}.${randomBytes(3).toString('hex')}`;
-  const deps: ConsumerDeps = { db, report, claimedBy, pollMs, once, leaseMs, giveUp: giveUp.signal };
+  const deps: ConsumerDeps = { db, report, claimedBy, pollMs, once, leaseMs, transactionMs, giveUp: giveUp.signal };
   await addKinds(
     db,
     handlers.kinds.map(({ kind }) => kind),

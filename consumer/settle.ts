@@ -1,5 +1,6 @@
 import { fillEvents, type GiveBack, giveBackEvents } from '../database/events/settle.ts';
 import type { KindHandler, Outcome } from '../handlers/handler.ts';
+import { toGiveBack } from './give-back.ts';
 import type { HeldEvent } from './held-event.ts';
 import type { ConsumerDeps } from './options.ts';
 import { createWriteQueue } from './write-queue.ts';
@@ -11,13 +12,17 @@ export interface Release {
   release: string;
 }
 
+/** In a transaction of its handler; lost: somebody else has it, and nothing was written. */
+export interface Written {
+  written: 'filled' | 'lost';
+  valor: string;
+}
+
+/** How the call of a handler ended for one event. */
+export type Ended = Outcome | Release | Written;
+
 /** Resolves when it is written what became of the event, or waits for a lock. `done`: nothing is left to write. */
-export type Settle = (
-  event: HeldEvent,
-  handler: KindHandler,
-  outcome: Outcome | Release,
-  done: () => void,
-) => Promise<void>;
+export type Settle = (event: HeldEvent, handler: KindHandler, outcome: Ended, done: () => void) => Promise<void>;
 
 /** Fills are written together, and so is all that is given back: what cannot be written of one keeps no other from it. */
 export function createSettle(deps: SettleDeps): Settle {
@@ -33,14 +38,14 @@ export function createSettle(deps: SettleDeps): Settle {
   });
   return ({ id, attempt, failures, key, claimedAt }, handler, outcome, done) => {
     const claim = { id, attempt, claimedAt, hasKey: key !== undefined };
+    if ('written' in outcome) {
+      const fills = outcome.written === 'filled' ? [{ id, attempt, valor: outcome.valor }] : [];
+      deps.report.filled(fills, 1 - fills.length, Math.round(performance.now() - claimedAt));
+      return Promise.resolve(done());
+    }
     if ('valor' in outcome) return fill({ ...claim, valor: outcome.valor }, done);
     if ('release' in outcome) return giveBack({ ...claim, outcome: 'released', why: outcome.release }, done);
-    if ('laterMs' in outcome) return giveBack({ ...claim, outcome: 'later', delayMs: outcome.laterMs }, done);
-    if ('dead' in outcome) return giveBack({ ...claim, outcome: 'refused', reason: outcome.dead }, done);
-    const { failure: reason, retryMs = 0 } = outcome;
-    const isLast = failures + 1 >= handler.attempts;
-    const delayMs = isLast ? undefined : Math.max(retryMs, handler.retryDelayMs(failures + 1));
-    return giveBack({ ...claim, outcome: 'failed', reason, delayMs }, done);
+    return giveBack({ ...claim, ...toGiveBack({ id, attempt, failures }, handler, outcome) }, done);
   };
 }
 

@@ -3,11 +3,12 @@ import { claimEvents, type KindRequest } from '../database/events/claim.ts';
 import { noticesFor } from '../database/events/notices.ts';
 import type { KindHandler } from '../handlers/handler.ts';
 import { type Bell, createBell } from './bell.ts';
-import { createKindWork, type KindWork } from './kind-work.ts';
+import { createKindWork, type KindWork, type KindWorkDeps } from './kind-work.ts';
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.ts';
 import { createLookForLockedEvents } from './locked-events.ts';
 import type { ConsumerDeps } from './options.ts';
 import { createSettle } from './settle.ts';
+import { createTransactionWork } from './transaction-work.ts';
 
 export interface WorkerState {
   kinds: readonly KindWork[];
@@ -26,7 +27,7 @@ export function createWorkerState(deps: ConsumerDeps, handlers: readonly KindHan
   const settle = createSettle(deps);
   const bell = createBell();
   return {
-    kinds: handlers.map((handler) => createKindWork(handler, { ...deps, settle, leases, wake: bell.ring })),
+    kinds: handlers.map((handler) => createWork(handler, { ...deps, settle, leases, wake: bell.ring })),
     leases,
     bell,
     since: new Map(),
@@ -37,6 +38,12 @@ export function createWorkerState(deps: ConsumerDeps, handlers: readonly KindHan
     ),
   };
 }
+
+function createWork(handler: KindHandler, deps: KindWorkDeps): KindWork {
+  return handler.style === 'transaction' ? createTransactionWork(handler, deps) : createKindWork(handler, deps);
+}
+
+const isBusy = ({ kinds, leases }: WorkerState) => leases.size() > 0 || kinds.some((work) => work.isBusy());
 
 const AFTER_TROUBLE_MS = 1_000;
 /** While events keep coming. */
@@ -60,7 +67,7 @@ export async function runWorker(deps: ConsumerDeps, state: WorkerState, signal: 
     if (delayMs > 0) await bell.wait(delayMs, signal);
   }
   notices.off('created', bell.ring);
-  while (leases.size() > 0) await bell.wait(AFTER_TROUBLE_MS, NEVER);
+  while (isBusy(state)) await bell.wait(AFTER_TROUBLE_MS, NEVER);
   done.abort();
   await renewing;
 }
@@ -83,13 +90,13 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
   );
   if (!results) return AFTER_TROUBLE_MS;
   for (const [index, { work, request }] of asked.entries()) work.begin(results[index]!, request, startedAt);
-  if (results.some((claims) => claims.length > 0)) {
+  if (results.some(({ claims }) => claims.length > 0) || kinds.some(({ wantsMore }) => wantsMore())) {
     const tookMs = performance.now() - startedAt;
     state.pollMs = Math.min(deps.pollMs, Math.max(QUICK_POLL_MS, tookMs * CLAIM_SHARE));
     return kinds.some(({ wantsMore }) => wantsMore()) ? 0 : state.pollMs;
   }
   if (deps.once) {
-    const isDone = asked.length === kinds.length && leases.size() === 0;
+    const isDone = asked.length === kinds.length && !isBusy(state);
     return isDone ? 'done' : Math.min(...kinds.map(({ pauseMs }) => pauseMs()));
   }
   return afterNothing(deps, state);
@@ -112,7 +119,7 @@ async function claim(
     const kinds = requests.map((request) => ({ ...request, ...(once ? {} : { since: since.get(request.kind) }) }));
     const results = await claimEvents(db, { claimedBy, leaseMs, kinds });
     for (const [index, { nextSince }] of results.entries()) since.set(requests[index]!.kind, nextSince);
-    return results.map(({ claims }) => claims);
+    return results;
   } catch (error) {
     // A lost database has been reported, once.
     if (!(error instanceof DatabaseError && error.fault === 'unavailable')) report.trouble('could not claim', error);

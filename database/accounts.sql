@@ -19,3 +19,9 @@ GRANT EXECUTE ON PROCEDURE claim_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE renew_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE give_back_events TO 'consumer'@'%';
+-- Within transactions of handlers.
+GRANT EXECUTE ON PROCEDURE lock_held TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE fill_held TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE lock_events TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE fill_locked TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE give_back_locked TO 'consumer'@'%';

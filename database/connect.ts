@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kysely, type QueryResult } from 'kysely';
+import { Kysely } from 'kysely';
 import * as driver from './connection.ts';
 import { createConnectionPool } from './connection-pool.ts';
 import { DatabaseError } from './database-error.ts';
 import { createDialect } from './dialect.ts';
+import { toQueryResult } from './query-result.ts';
 import { createRetry, type RetryOptions } from './retry.ts';
 import type { Schema } from './schema.ts';
+import { createTransactions, keepTransactions } from './transactions.ts';
 
 export type Database = Kysely<Schema>;
 
@@ -22,6 +24,10 @@ export interface DatabaseOptions extends RetryOptions {
   connectTimeoutMs?: number;
   /** For one statement to be answered; then its connection is dropped and its outcome is unknown. @default 10_000 */
   statementTimeoutMs?: number;
+  /** Limit of the transactions of handlers at once, on connections beside those of the pool. @default 10 */
+  transactionLimit?: number;
+  /** How long one of them may take; then it is rolled back. @default 5_000 */
+  transactionMs?: number;
 }
 
 // One that a frozen server keeps busy cannot say goodbye, and is not waited for.
@@ -29,7 +35,8 @@ const GOODBYE_MS = 1_000;
 
 /**
  * A Kysely that keeps time limits and retries what was certainly not applied. It connects on first use, and throws
- * nothing but DatabaseError. `db.transaction()` is refused: transactions live in the routines of init.sql, one round trip each.
+ * nothing but DatabaseError. `db.transaction()` is refused: transactions live in the routines of init.sql, one round trip each,
+ * but for those that handlers are given.
  */
 export function connectDatabase(options: DatabaseOptions): Database {
   const { url, poolSize = 10, queueLimit = 1_000, queueWaitMs = 800 } = options;
@@ -43,6 +50,8 @@ export function connectDatabase(options: DatabaseOptions): Database {
     queueWaitMs,
   });
   const withRetries = createRetry(options);
+  const { transactionLimit: size = 10, transactionMs: limitMs = 5_000 } = options;
+  const transactions = createTransactions({ url, connectTimeoutMs, size, limitMs });
   let hasWorked = false;
 
   async function run(statement: driver.Statement, deadline: number): Promise<driver.QueryResult> {
@@ -64,6 +73,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
   const dialect = createDialect({
     execute: async (statement) => toQueryResult(await withRetries((deadline) => run(statement, deadline))),
     destroy: async () => {
+      transactions.destroy();
       const connections = pool.end();
       await Promise.race([
         Promise.all(connections.map(driver.endConnection)),
@@ -72,10 +82,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
       connections.forEach(driver.cutConnection);
     },
   });
-  return new Kysely<Schema>({ dialect });
-}
-
-function toQueryResult(result: driver.QueryResult): QueryResult<unknown> {
-  if (Array.isArray(result)) return { rows: result };
-  return { rows: [], numAffectedRows: BigInt(result.affectedRows) };
+  const db = new Kysely<Schema>({ dialect });
+  keepTransactions(db, transactions);
+  return db;
 }

@@ -57,19 +57,31 @@ function startConnecting({ url, connectTimeoutMs }: ConnectionOptions): Connecti
   }
 }
 
+/** The answer to one statement that is a transaction of its own. After an error the connection must be dropped. */
+export async function query(connection: Connection, statement: Statement, timeoutMs: number): Promise<QueryResult> {
+  const { result, isInTransaction } = await send(connection, statement, timeoutMs);
+  if (isInTransaction) throw withCode('TRANSACTION_OPEN', 'the statement left a transaction open');
+  return result;
+}
+
+export interface Answer {
+  result: QueryResult;
+  /** By the server's own word; it says nothing of it with rows. */
+  isInTransaction: boolean | undefined;
+}
+
 /**
  * The answer to one statement. After an error the connection must be dropped: it may still be busy, or hold a transaction
  * that only its end rolls back, and an error packet does not say so.
  */
-export function query(connection: Connection, { sql, parameters }: Statement, timeoutMs: number): Promise<QueryResult> {
+export function send(connection: Connection, { sql, parameters }: Statement, timeoutMs: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // mysql2's own time limit hands a connection back that is still busy.
     const limit = setTimeout(() => reject(withCode('TIME_LIMIT', `no answer within ${timeoutMs} ms`)), timeoutMs);
     connection.query<QueryResult>(sql, [...parameters], (error, result) => {
       clearTimeout(limit);
       if (error) reject(withoutSql(error));
-      else if (isInTransaction(result)) reject(withCode('TRANSACTION_OPEN', 'the statement left a transaction open'));
-      else resolve(result);
+      else resolve({ result, isInTransaction: isInTransaction(result) });
     });
   });
 }
@@ -87,10 +99,11 @@ export function endConnection(connection: Connection): Promise<void> {
   });
 }
 
-/** By the server's own word; every statement of ours is a transaction of its own. Of a CALL the last result has it. */
-function isInTransaction(result: QueryResult): boolean {
+/** Of a CALL the last result has it. */
+function isInTransaction(result: QueryResult): boolean | undefined {
   const header = Array.isArray(result) ? result.at(-1) : result;
-  return header !== undefined && 'serverStatus' in header && (header.serverStatus & IN_TRANSACTION) !== 0;
+  if (header === undefined || !('serverStatus' in header)) return undefined;
+  return (header.serverStatus & IN_TRANSACTION) !== 0;
 }
 
 /** mysql2 hangs the statement on its errors, with all that a batch carries: nothing for a log. */

@@ -328,7 +328,14 @@ BEGIN
   COMMIT;
 END //
 
--- Part of a claim: one kind.
+-- In a transaction of the caller: locks what claim_events would claim for this request, which has "since", and marks nothing.
+DROP PROCEDURE IF EXISTS lock_events //
+CREATE PROCEDURE lock_events(IN request JSON)
+BEGIN
+  CALL claim_kind('', NULL, request);
+END //
+
+-- Part of a claim: one kind. Without a lease it only locks.
 DROP PROCEDURE IF EXISTS claim_kind //
 CREATE PROCEDURE claim_kind(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN lease_ms INT UNSIGNED, IN request JSON)
 BEGIN
@@ -343,12 +350,14 @@ BEGIN
   SELECT id, paused, looked_at <= moment - INTERVAL 1 SECOND INTO kind_id, is_paused, looks_at_all
     FROM Kinds WHERE name = JSON_UNQUOTE(JSON_EXTRACT(request, '$.kind'));
   SET since = JSON_UNQUOTE(JSON_EXTRACT(request, '$.since'));
-  IF looks_at_all THEN
+  IF lease_ms IS NULL THEN
+    SET looks_at_all = FALSE; -- its transaction may be long, and others would wait for the row of Kinds
+  ELSEIF looks_at_all THEN
     -- One look a second is enough for all consumers together. Others wait here, and find it done.
     UPDATE Kinds SET looked_at = moment WHERE id = kind_id AND looked_at <= moment - INTERVAL 1 SECOND;
     SET looks_at_all = ROW_COUNT() > 0;
   END IF;
-  SET looks_at_all = looks_at_all OR since IS NULL;
+  SET looks_at_all = lease_ms IS NOT NULL AND (looks_at_all OR since IS NULL);
   -- Where to begin, without a lock: a claim that stepped over what others hold would lock each of them for a moment. Not by
   -- SET, which would read with a lock.
   SELECT due_at, id INTO first_due_at, first_id FROM Events FORCE INDEX (claim)
@@ -384,7 +393,9 @@ BEGIN
       CALL cut_claim(claimed, last_due_at);
       SET how_many = 0; -- it may have been cut
     END IF;
-    IF last_id - first_id + 1 = how_many THEN
+    IF lease_ms IS NULL THEN
+      BEGIN END; -- the locks are enough
+    ELSEIF last_id - first_id + 1 = how_many THEN
       -- A run of ids is written as it is read. For a list the server makes a second pass over the rows: 2-4 µs each.
       -- FORCE INDEX: MariaDB 10.11 would read a small table whole, and wait for the rows that others hold.
       UPDATE Events FORCE INDEX (PRIMARY)
@@ -399,8 +410,9 @@ BEGIN
     END IF;
   END IF;
 
-  SELECT claimed, has_payloads,
-    DATE_FORMAT(LEAST(COALESCE(last_due_at, moment), moment - INTERVAL 1 SECOND), '%Y-%m-%d %T.%f') AS next_since;
+  SELECT claimed, has_payloads, IF(is_paused, NULL, DATE_FORMAT(first_due_at, '%Y-%m-%d %T.%f')) AS due_since,
+    DATE_FORMAT(LEAST(COALESCE(last_due_at, IF(row_limit = 0, first_due_at, NULL), moment), moment - INTERVAL 1 SECOND),
+      '%Y-%m-%d %T.%f') AS next_since;
   IF has_payloads THEN
     SELECT EventPayloads.id, event_key, payload, trace
       FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
@@ -472,9 +484,17 @@ END //
 DROP PROCEDURE IF EXISTS fill_events //
 CREATE PROCEDURE fill_events(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN fills JSON, IN has_keys BOOLEAN)
 BEGIN
-  DECLARE filled INT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
+  CALL fill_held(consumer, fills, has_keys);
+  COMMIT;
+END //
+
+-- The same within a transaction of the caller.
+DROP PROCEDURE IF EXISTS fill_held //
+CREATE PROCEDURE fill_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN fills JSON, IN has_keys BOOLEAN)
+BEGIN
+  DECLARE filled INT;
   -- FORCE INDEX: a small table would be read whole, with a wait for rows that others hold. LIMIT: without it MySQL merges the
   -- inner query into the outer one, which waits. MariaDB knows no OF.
   UPDATE (
@@ -494,7 +514,48 @@ BEGIN
     CALL pass_on_keys(fills);
   END IF;
   SELECT filled AS written;
-  COMMIT;
+END //
+
+-- Locks the row of an event that this consumer holds, in a transaction of the caller, and answers whether it does.
+DROP PROCEDURE IF EXISTS lock_held //
+CREATE PROCEDURE lock_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN event_id BIGINT UNSIGNED, IN attempt INT UNSIGNED)
+BEGIN
+  SELECT id FROM Events
+    WHERE id = event_id AND open = 1 AND processing = 1 AND claimed_by = consumer AND attempts = attempt
+      AND lease_until > UTC_TIMESTAMP(3)
+    FOR UPDATE;
+END //
+
+-- In a transaction of the caller that has locked them by lock_kind: fills [[id, attempt, value], …], which nobody holds.
+DROP PROCEDURE IF EXISTS fill_locked //
+CREATE PROCEDURE fill_locked(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN fills JSON, IN has_keys BOOLEAN)
+BEGIN
+  DECLARE filled INT;
+  UPDATE JSON_TABLE(fills, '$[*]' COLUMNS (
+      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor MEDIUMTEXT PATH '$[2]'
+    )) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    SET Events.valor = given.valor, Events.processing = 0, Events.claimed_by = consumer, Events.attempts = given.attempt,
+      Events.filled_at = UTC_TIMESTAMP(3), Events.last_error = NULL
+    WHERE Events.open = 1 AND Events.processing <> 1 AND Events.attempts = given.attempt - 1;
+  SET filled = ROW_COUNT();
+  IF has_keys THEN
+    CALL pass_on_keys(fills);
+  END IF;
+  SELECT filled AS written;
+END //
+
+-- In such a transaction: gives back [[id, attempt, outcome, delay in ms, reason], …], as give_back_events does.
+DROP PROCEDURE IF EXISTS give_back_locked //
+CREATE PROCEDURE give_back_locked(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN outcomes JSON, IN has_keys BOOLEAN)
+BEGIN
+  -- Held for a moment, so that there is one way to give back.
+  UPDATE JSON_TABLE(outcomes, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]')) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    SET Events.processing = 1, Events.claimed_by = consumer, Events.attempts = given.attempt,
+      Events.lease_until = UTC_TIMESTAMP(3) + INTERVAL 1 MINUTE
+    WHERE Events.open = 1 AND Events.processing <> 1 AND Events.attempts = given.attempt - 1;
+  CALL give_back_held(consumer, outcomes, has_keys);
 END //
 
 -- Gives back those of [[id, attempt, outcome, delay in ms, reason], …] that this consumer still holds, and answers how many.
@@ -502,9 +563,17 @@ END //
 DROP PROCEDURE IF EXISTS give_back_events //
 CREATE PROCEDURE give_back_events(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN outcomes JSON, IN has_keys BOOLEAN)
 BEGIN
-  DECLARE given_back INT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
+  CALL give_back_held(consumer, outcomes, has_keys);
+  COMMIT;
+END //
+
+-- The same within a transaction of the caller.
+DROP PROCEDURE IF EXISTS give_back_held //
+CREATE PROCEDURE give_back_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN outcomes JSON, IN has_keys BOOLEAN)
+BEGIN
+  DECLARE given_back INT;
   UPDATE (
     SELECT Events.id, given.outcome, given.delay_ms, given.reason
     FROM JSON_TABLE(outcomes, '$[*]' COLUMNS (
@@ -529,7 +598,6 @@ BEGIN
     CALL pass_on_keys(outcomes);
   END IF;
   SELECT given_back AS written;
-  COMMIT;
 END //
 
 -- Renews the lease of those of [[id, attempt], …] that this consumer still holds, and answers how many.

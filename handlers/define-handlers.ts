@@ -1,7 +1,13 @@
 import { checkPayload } from './check-payload.ts';
-import type { BatchDefinition, Definition, HandlerOptions, SingleDefinition } from './definition.ts';
+import type {
+  BatchDefinition,
+  Definition,
+  HandlerOptions,
+  SingleDefinition,
+  TransactionDefinition,
+} from './definition.ts';
 import { problemsOf } from './definition-problems.ts';
-import type { BatchHandler, HandlerEvent, KindHandler, Outcome, SingleHandler } from './handler.ts';
+import type { BatchHandler, HandlerEvent, KindHandler, Outcome, SingleHandler, TransactionHandler } from './handler.ts';
 import { type Handlers, toHandlers } from './handlers.ts';
 import { toOutcome } from './outcome.ts';
 import { toRetryDelay } from './retry-delay.ts';
@@ -29,7 +35,8 @@ export function defineHandlers<Payloads extends Record<string, unknown>>(module:
 function toKindHandler(kind: string, definition: Definition): KindHandler {
   if (typeof definition === 'function') return toSingleHandler(kind, { handle: definition });
   if (definition.handle !== undefined) return toSingleHandler(kind, definition);
-  return toBatchHandler(kind, definition);
+  if (definition.handleBatch !== undefined) return toBatchHandler(kind, definition);
+  return toTransactionHandler(kind, definition);
 }
 
 function toSingleHandler(kind: string, definition: SingleDefinition): SingleHandler {
@@ -61,6 +68,23 @@ function toBatchHandler(kind: string, definition: BatchDefinition): BatchHandler
   };
 }
 
+function toTransactionHandler(kind: string, definition: TransactionDefinition): TransactionHandler {
+  return {
+    style: 'transaction',
+    ...toPolicy(kind, definition),
+    batch: definition.batch ?? 200,
+    concurrency: definition.concurrency ?? 2,
+    async handleIn(event, trx, context) {
+      const fit = await fitPayload(definition, event);
+      if ('dead' in fit) return fit;
+      const result = await definition.inTransaction({ ...fit, signal: context.signal }, trx, context);
+      const outcome = toOutcome(kind, result);
+      if ('effect' in outcome) await outcome.effect?.(trx);
+      return outcome;
+    },
+  };
+}
+
 /** The outcomes of the first events: it ends at the first that fits and has no result. */
 function inOrder(kind: string, fits: readonly Fit[], results: readonly unknown[]): Outcome[] {
   const outcomes: Outcome[] = [];
@@ -75,7 +99,7 @@ function inOrder(kind: string, fits: readonly Fit[], results: readonly unknown[]
 
 type Fit = HandlerEvent | { dead: string };
 
-async function fitPayload({ payload: schema }: SingleDefinition | BatchDefinition, event: HandlerEvent): Promise<Fit> {
+async function fitPayload({ payload: schema }: Pick<SingleDefinition, 'payload'>, event: HandlerEvent): Promise<Fit> {
   if (!schema) return event;
   const checked = await checkPayload(schema, event.payload);
   return 'dead' in checked ? checked : { ...event, ...checked };

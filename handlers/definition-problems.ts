@@ -20,11 +20,22 @@ const POLICY: Record<string, Check> = {
   payload: (value) => (isSchema(value) ? undefined : 'a Standard Schema'),
 };
 
+// The limit of a transaction is that of its process: TRANSACTION_MS.
+const { timeoutMs: _, ...UNTIMED } = POLICY;
+
 /** The options of each style, and what each accepts. */
 const STYLES = {
   handle: { handle: isFunction, concurrency: wholeNumber(1, 10_000), ...POLICY },
   handleBatch: { handleBatch: isFunction, batch: wholeNumber(1, 10_000), concurrency: wholeNumber(1, 100), ...POLICY },
+  inTransaction: {
+    inTransaction: isFunction,
+    batch: wholeNumber(1, 10_000),
+    concurrency: wholeNumber(1, 10),
+    ...UNTIMED,
+  },
 } satisfies Record<string, Record<string, Check>>;
+
+const STYLE_NAMES = Object.keys(STYLES) as (keyof typeof STYLES)[];
 
 /** What is wrong with the handler of a kind: a sentence for each fault. */
 export function problemsOf(kind: string, definition: unknown): string[] {
@@ -34,13 +45,13 @@ export function problemsOf(kind: string, definition: unknown): string[] {
   if (typeof definition === 'function') return [];
   if (typeof definition !== 'object' || definition === null) return [lackOfHandler(kind)];
   const given = Object.entries(definition).filter(([, value]) => value !== undefined);
-  const styles = (['handle', 'handleBatch'] as const).filter((style) => given.some(([name]) => name === style));
-  if (styles.length === 2) return [`The kind ${shown(kind)} has both handle and handleBatch: keep one of them.`];
+  const styles = STYLE_NAMES.filter((style) => given.some(([name]) => name === style));
+  if (styles.length > 1) return [`The kind ${shown(kind)} has both ${styles.join(' and ')}: keep one of them.`];
   return styles.length === 0 ? [lackOfHandler(kind)] : optionProblems(kind, given, STYLES[styles[0]!]);
 }
 
 function lackOfHandler(kind: string): string {
-  return `The kind ${shown(kind)} has no handler: expected a function, or an object with handle or handleBatch.`;
+  return `The kind ${shown(kind)} has no handler: expected a function, or an object with handle, handleBatch or inTransaction.`;
 }
 
 function optionProblems(kind: string, given: [string, unknown][], checks: Record<string, Check>): string[] {

@@ -1,4 +1,4 @@
-import type { HandlerContext, HandlerEvent, HandlerInput } from './handler.ts';
+import type { HandlerContext, HandlerEvent, HandlerInput, UserTransaction } from './handler.ts';
 import type { Result } from './outcome.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
@@ -13,7 +13,10 @@ export interface HandlerOptions {
   retryDelayMs?: number | ((failures: number) => number);
   /** How long one call may take, 1 to 2,147,483,647 ms. Then its signal is aborted, and the attempt failed. @default 60_000 */
   timeoutMs?: number;
-  /** How many calls of the handler run at once: 1 to 10,000 events, or 1 to 100 batches. @default 10 events, or 2 batches */
+  /**
+   * How many calls of the handler run at once: 1 to 10,000 events, 1 to 100 batches, or 1 to 10 transactions.
+   * @default 10 events, 2 batches, or 2 transactions
+   */
   concurrency?: number;
 }
 
@@ -29,6 +32,7 @@ type Handle<Payload = unknown> = (event: HandlerInput<Payload>, context: Handler
 export interface SingleDefinition<Payload = unknown> extends HandlerOptions, PayloadOptions<Payload> {
   handle: Handle<Payload>;
   handleBatch?: never;
+  inTransaction?: never;
 }
 
 /**
@@ -43,8 +47,33 @@ type HandleBatch<Payload = unknown> = (
 export interface BatchDefinition<Payload = unknown> extends HandlerOptions, PayloadOptions<Payload> {
   handleBatch: HandleBatch<Payload>;
   handle?: never;
+  inTransaction?: never;
   /** How many events one call takes at most, 1 to 10,000. @default 100 */
   batch?: number;
 }
 
-export type Definition<Payload = unknown> = Handle<Payload> | SingleDefinition<Payload> | BatchDefinition<Payload>;
+/**
+ * Handles one event in the transaction that fills it: what it writes by `trx` and its value are committed together, once. For
+ * short work on the database only: up to `batch` events share the transaction, and all of it may last TRANSACTION_MS.
+ */
+type InTransaction<Payload = unknown> = (
+  event: HandlerInput<Payload>,
+  trx: UserTransaction,
+  context: HandlerContext,
+) => Result | Promise<Result>;
+
+export interface TransactionDefinition<Payload = unknown>
+  extends Omit<HandlerOptions, 'timeoutMs'>,
+    PayloadOptions<Payload> {
+  inTransaction: InTransaction<Payload>;
+  handle?: never;
+  handleBatch?: never;
+  /** How many events share one transaction at most, 1 to 10,000. @default 200 */
+  batch?: number;
+}
+
+export type Definition<Payload = unknown> =
+  | Handle<Payload>
+  | SingleDefinition<Payload>
+  | BatchDefinition<Payload>
+  | TransactionDefinition<Payload>;

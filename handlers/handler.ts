@@ -1,3 +1,5 @@
+import type { Kysely } from 'kysely';
+
 /** What JSON can say. A member that is undefined is left out. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [member: string]: Json | undefined };
 
@@ -28,10 +30,17 @@ export interface HandlerContext {
 /** What a function for one event is called with first, so that `({ payload, signal }) => …` is all it needs. */
 export type HandlerInput<Payload = unknown> = HandlerEvent<Payload> & HandlerContext;
 
+/** For a handler's own tables beside ours: what it writes is committed together with the value, or not at all. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type UserTransaction = Kysely<any>;
+
+/** What `done` is given. */
+export type Effect = (trx: UserTransaction) => Promise<unknown>;
+
 /** How the attempt at one event ended, as a consumer writes it down. */
 export type Outcome =
-  /** A word as plain text, the value of any other kind as JSON text. */
-  | { valor: string }
+  /** A word as plain text, the value of any other kind as JSON text. The effect is part of the transaction that writes it. */
+  | { valor: string; effect?: Effect }
   /** Counted, and retried after a pause: the kind's own, or `retryMs` if that is longer. */
   | { failure: string; retryMs?: number }
   /** No further attempt. The reason is for callers. */
@@ -67,8 +76,18 @@ export interface BatchHandler extends HandlerPolicy {
   handleBatch: (events: readonly HandlerEvent[], context: HandlerContext) => Promise<Outcome[]>;
 }
 
+export interface TransactionHandler extends HandlerPolicy {
+  style: 'transaction';
+  /** How many events one transaction takes at most, one after the other. */
+  batch: number;
+  /** How many transactions at once. */
+  concurrency: number;
+  /** Rejects when the attempt failed, or with a SourceDownError. */
+  handleIn: (event: HandlerEvent, trx: UserTransaction, context: HandlerContext) => Promise<Outcome>;
+}
+
 /** The handler of one kind, as a consumer knows it. */
-export type KindHandler = SingleHandler | BatchHandler;
+export type KindHandler = SingleHandler | BatchHandler | TransactionHandler;
 
 /**
  * A handler throws it when its source is down: no event is to blame, nothing is counted, and this process leaves the kind

@@ -56,7 +56,7 @@ test.each([
   ['mysql2', /^mysql2/, ['database/connection.ts']],
   ['p-retry', /^p-retry$/, ['handlers/words.ts']],
   ['hono', /^(@hono\/|hono($|\/|-))/, files.filter((file) => file.startsWith('producer/'))],
-  ['kysely', /^kysely$/, files.filter((file) => file.startsWith('database/'))],
+  ['kysely', /^kysely$/, [...files.filter((file) => file.startsWith('database/')), 'handlers/handler.ts']],
   [
     'pino',
     /^pino/,

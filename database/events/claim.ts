@@ -41,6 +41,8 @@ export interface KindClaims {
   claims: ClaimedEvent[];
   /** From when on the next claim need look: what was due before is taken, or found once a second by one of all consumers. */
   nextSince: string;
+  /** From when on an event is due that nobody holds; undefined if there is none, or the kind is paused. */
+  dueSince: string | undefined;
 }
 
 /**
@@ -52,15 +54,30 @@ export async function claimEvents(db: Database, { claimedBy, leaseMs, kinds }: C
     db,
   );
   const results = rows[Symbol.iterator]();
-  return kinds.map(() => {
-    const [head] = results.next().value as [ClaimHead];
-    const details = head.has_payloads ? (results.next().value as DetailsRow[]) : [];
-    return { claims: toClaimedEvents(head.claimed, details), nextSince: head.next_since };
-  });
+  return kinds.map(() => readClaims(results));
+}
+
+/**
+ * open and due -> locked, until the transaction `db` ends, as `claimEvents` would claim them. Nothing is marked: `attempt` is
+ * what it will be when the event is written.
+ */
+export async function lockEvents(
+  db: Database,
+  request: Omit<KindRequest, 'maxFailures' | 'since'> & { since: string },
+): Promise<KindClaims> {
+  const { rows } = await sql<ResultSet>`CALL lock_events(${JSON.stringify(request)})`.execute(db);
+  return readClaims(rows[Symbol.iterator]());
+}
+
+function readClaims(results: Iterator<ResultSet>): KindClaims {
+  const [head] = results.next().value as [ClaimHead];
+  const details = head.has_payloads ? (results.next().value as DetailsRow[]) : [];
+  const { claimed, next_since, due_since } = head;
+  return { claims: toClaimedEvents(claimed, details), nextSince: next_since, dueSince: due_since ?? undefined };
 }
 
 type ClaimedTuple = [id: number, attempt: number, failures: number, waits: number, createdMs: number];
-type ClaimHead = { claimed: string | null; has_payloads: 0 | 1; next_since: string };
+type ClaimHead = { claimed: string | null; has_payloads: 0 | 1; next_since: string; due_since: string | null };
 type DetailsRow = { id: number; event_key: string | null; payload: string | null; trace: string | null };
 type ResultSet = [ClaimHead] | DetailsRow[];
 

@@ -28,7 +28,7 @@ export function fillEvents<T extends Fill>(
   db: Database,
   { claimedBy, claims, hasKeys = true }: Fenced<T> & HasKeys,
 ): Promise<Written<T>> {
-  const list = JSON.stringify(claims.map(({ id, attempt, valor }) => [id, attempt, valor]));
+  const list = toFills(claims);
   // What it filled the first time is no longer open.
   return repeatIfUnknown(async () => {
     const written = await call(db, sql`fill_events(${claimedBy}, ${list}, ${hasKeys})`);
@@ -80,6 +80,43 @@ export async function renewEvents<T extends Claim>(
   // The leases that were renewed end together, after all others.
   const latest = Math.max(...ours.map(({ lease_until }) => lease_until.getTime()));
   return split(claims, ours, ({ lease_until }) => written > 0 && lease_until.getTime() === latest);
+}
+
+/** Within the transaction `db`: locks the row of a claim that holds. Resolves to whether it does. */
+export async function lockHeld(db: Database, claimedBy: string, { id, attempt }: Claim): Promise<boolean> {
+  const { rows } = await sql<{ id: number }[]>`CALL lock_held(${claimedBy}, ${id}, ${attempt})`.execute(db);
+  return rows[0]!.length > 0;
+}
+
+/** held -> filled, within the transaction `db`. Resolves to how many. */
+export function fillHeld(db: Database, { claimedBy, claims, hasKeys = true }: Fenced<Fill> & HasKeys): Promise<number> {
+  return call(db, sql`fill_held(${claimedBy}, ${toFills(claims)}, ${hasKeys})`);
+}
+
+/** locked by lockEvents -> filled, within the same transaction `db`. Resolves to how many. */
+export function fillLocked(
+  db: Database,
+  { claimedBy, claims, hasKeys = true }: Fenced<Fill> & HasKeys,
+): Promise<number> {
+  return call(db, sql`fill_locked(${claimedBy}, ${toFills(claims)}, ${hasKeys})`);
+}
+
+/** locked by lockEvents -> due again or dead, within the same transaction `db`. Resolves to how many. */
+export function giveBackLocked(
+  db: Database,
+  { claimedBy, claims, hasKeys = true }: Fenced<GiveBack> & HasKeys,
+): Promise<number> {
+  return call(db, sql`give_back_locked(${claimedBy}, ${JSON.stringify(claims.map(toTuple))}, ${hasKeys})`);
+}
+
+/** After a transaction whose end is unknown: whether it filled the event by this claim. */
+export async function isFilledBy(db: Database, claimedBy: string, claim: Claim): Promise<boolean> {
+  const [ours] = await findOurs(db, { claimedBy, claims: [claim] });
+  return ours?.isFilled === 1;
+}
+
+function toFills(claims: readonly Fill[]): string {
+  return JSON.stringify(claims.map(({ id, attempt, valor }) => [id, attempt, valor]));
 }
 
 async function call(db: Database, routine: ReturnType<typeof sql>): Promise<number> {

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DatabaseError } from '../database/database-error.ts';
+import { fillHeld, isFilledBy, lockHeld } from '../database/events/settle.ts';
+import { TransactionLostError } from '../database/transaction-session.ts';
+import { transactionsFor } from '../database/transactions.ts';
+import type { UserTransaction } from '../handlers/handler.ts';
+import type { HeldEvent } from './held-event.ts';
+import type { ConsumerDeps } from './options.ts';
+
+type FillDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp'>;
+
+const TRIES = 5;
+const PAUSE_MS = 100;
+
+/**
+ * In one transaction: finds that the claim holds, lets `work` write to the user's tables, and fills the event with the value
+ * that it resolves to. Does all of it again after a deadlock or a lost connection, for as long as the claim holds; rejects with
+ * what `work` rejects with, and then nothing is written.
+ */
+export async function fillInTransaction(
+  { db, claimedBy, giveUp }: FillDeps,
+  event: HeldEvent,
+  work: (trx: UserTransaction) => Promise<string>,
+): Promise<'filled' | 'lost'> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const isFilled = await transactionsFor(db).run(async (transaction) => {
+        if (!(await lockHeld(transaction.db, claimedBy, event))) return false;
+        const { trx, revoke } = transaction.begin(`event ${event.id}`);
+        const valor = await work(trx).finally(revoke);
+        await transaction.check();
+        await fillHeld(transaction.db, { claimedBy, claims: [{ ...event, valor }], hasKeys: event.key !== undefined });
+        return true;
+      });
+      // It may have been filled by the try before, of which we did not hear the end.
+      return isFilled || (tries > 1 && (await isFilledBy(db, claimedBy, event))) ? 'filled' : 'lost';
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault === undefined || giveUp.aborted || (fault === 'not applied' && tries >= TRIES)) throw error;
+      await sleep(PAUSE_MS * (0.5 + Math.random()), undefined, { signal: giveUp }).catch(() => {});
+    }
+  }
+}
+
+/** Of what took the transaction with it, and may pass; undefined for all else, a handler's own mistakes among it. */
+function faultOf(error: unknown): DatabaseError['fault'] | undefined {
+  const cause = error instanceof TransactionLostError ? error.cause : undefined;
+  return cause instanceof DatabaseError && cause.fault !== 'permanent' ? cause.fault : undefined;
+}

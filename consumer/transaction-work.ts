@@ -1,0 +1,67 @@
+import type { TransactionHandler } from '../handlers/handler.ts';
+import { createCircuitBreaker } from './circuit-breaker.ts';
+import { createKindWork, type KindWork, type KindWorkDeps } from './kind-work.ts';
+import { runTransactionBatch } from './transaction-batch.ts';
+
+/**
+ * The work on a kind of the style `inTransaction`: many events in one transaction, in which nothing is marked. An event that
+ * takes its process down leaves no trace so. Hence a process that starts, or whose transaction was lost, has its next events
+ * one at a time, each claimed and marked first; then it fails, or dies, like any other.
+ */
+export function createTransactionWork(handler: TransactionHandler, deps: KindWorkDeps): KindWork {
+  const { report, giveUp, wake, transactionMs } = deps;
+  const { kind, concurrency, attempts: maxFailures } = handler;
+  const breaker = createCircuitBreaker();
+  const single = createKindWork(handler, deps, breaker);
+  let carefulEvents = 1;
+  let running = 0;
+  let isBacklogged = false;
+  /** The last transaction found all that is due locked by others. */
+  let isAllTaken = false;
+  let nextSince: string | undefined;
+
+  const isCareful = () => carefulEvents > 0 || single.isBusy();
+
+  async function run(since: string): Promise<void> {
+    running++;
+    try {
+      const batch = await runTransactionBatch(deps, handler, { since, limitMs: transactionMs, signal: giveUp });
+      nextSince = batch.nextSince;
+      isBacklogged = batch.locked > 0;
+      isAllTaken = batch.locked === 0;
+      if (batch.error !== undefined && breaker.open(batch.error)) report.handlerDown(kind, batch.error);
+    } catch (error) {
+      report.trouble(`a transaction of ${kind} was lost; its events come one at a time now`, error);
+      carefulEvents = handler.batch;
+      isBacklogged = true;
+      isAllTaken = false;
+    }
+    running--;
+    if (!isAllTaken) wake();
+  }
+
+  return {
+    ...single,
+    isBusy: () => running > 0 || single.isBusy(),
+    wantsMore: () => isBacklogged && breaker.state() === 'closed' && running < concurrency,
+    request() {
+      const request = single.request();
+      if (!request || breaker.state() === 'half-open') return request;
+      if (isCareful()) return running > 0 || single.isBusy() ? undefined : { ...request, limit: 1 };
+      // Perhaps by our own, which say when they are done.
+      if (running > 0 && isAllTaken) return undefined;
+      return running < concurrency ? { kind, limit: 0, maxFailures } : undefined;
+    },
+    begin(result, asked, claimedAt) {
+      if (asked.limit > 0) {
+        carefulEvents -= result.claims.length;
+        isBacklogged = result.claims.length > 0;
+        return single.begin(result, asked, claimedAt);
+      }
+      isBacklogged = false;
+      if (result.dueSince === undefined) return;
+      // What is due before may be locked by a batch of ours that is not committed yet, or have left its entries in the index.
+      void run(nextSince !== undefined && running > 0 && nextSince > result.dueSince ? nextSince : result.dueSince);
+    },
+  };
+}
