@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { DatabaseError } from '../database/database-error.ts';
 import { createEvents } from '../database/events/create.ts';
+import { KEY_PATTERN, KIND_PATTERN } from '../database/events/limits.ts';
 import { claimAll, fillAll, killAll, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { IDEMPOTENCY_KEY } from './http/idempotency-key.ts';
@@ -117,6 +118,18 @@ test('the document has the pattern that an Idempotency-Key is read by', async ()
   }
 });
 
+test('the document says of an event and of a list what is checked', async () => {
+  const { components } = (await readDescription()) as unknown as { components: { schemas: Record<string, unknown> } };
+  expect(components.schemas['NewEvent']).toMatchObject({
+    properties: { kind: { pattern: KIND_PATTERN.source }, key: { pattern: KEY_PATTERN.source }, payload: {} },
+    additionalProperties: false,
+  });
+  expect(components.schemas['NewEvents']).toMatchObject({
+    properties: { events: { items: { $ref: '#/components/schemas/NewEvent' }, minItems: 1, maxItems: 10_000 } },
+    required: ['events'],
+  });
+});
+
 const unknown = new DatabaseError(Object.assign(new Error('lost'), { code: 'ECONNRESET' }), true);
 const POST = { method: 'POST' };
 const textBody = (type: string, body: string) => ({
@@ -147,6 +160,9 @@ describe('real answers are what the document says of them', () => {
     ['GET /{id}', 404, problemSchema, {}, () => sql`DELETE FROM Events`.execute(db)],
     ['POST /create-async', 202, createdSchema, POST],
     ['POST /create-async?count=5', 202, createdSchema, POST],
+    ['POST /create-async', 202, createdSchema, json('{"kind":"email","payload":{"to":"ana"},"key":"k","delayMs":5}')],
+    ['POST /create-async', 202, createdSchema, json('{"events":[{},{"kind":"email"}]}')],
+    ['POST /create-async', 422, problemSchema, json('{"kind":"Bad Kind"}')],
     ['POST /create-async?count=x', 400, problemSchema, POST],
     ['POST /create-async', 400, problemSchema, json('{')],
     ['POST /create-async', 413, problemSchema, json(' '.repeat(8_388_609))],

@@ -1,4 +1,5 @@
 import { resolver } from 'hono-openapi';
+import { z } from 'zod';
 import { IDEMPOTENCY_KEY } from '../http/idempotency-key.ts';
 import { databaseDown, header, json, parametersOf, problem, type RouteDescriptions, serverFault } from './parts.ts';
 import {
@@ -9,14 +10,15 @@ import {
   filledEventSchema,
   idPathSchema,
   newEventSchema,
+  newEventsSchema,
 } from './schemas.ts';
 
 const tags = ['events'];
-const requestBody = { content: { 'application/json': { schema: resolver(newEventSchema) } } };
+const body = (schema: z.ZodType) => ({ content: { 'application/json': { schema: resolver(schema) } } });
 const prefer = (description: string) => header('Prefer', description, 'wait=10');
 const idempotencyKey = header(
   'Idempotency-Key',
-  'The same key gives the same events, however often and to whichever producer it is sent',
+  'The same key gives the same events, however often and to whichever producer it is sent; the first request decides what they are',
   'order-17',
   IDEMPOTENCY_KEY,
 );
@@ -25,9 +27,12 @@ const unauthorized = { 401: problem('No token, or one that is not known; only wh
 const refusedCreates = {
   ...unauthorized,
   400: problem('A parameter or the JSON is malformed'),
-  413: problem('The body is too large'),
+  413: problem('A payload or the body is too large'),
   415: problem('The body is not plain JSON'),
-  422: problem('The body says what is not understood, or the Idempotency-Key stands for another number of events'),
+  422: problem(
+    'A member of an event is unknown or malformed, which detail names; there are 1,000 kinds already; or the ' +
+      'Idempotency-Key stands for another number of events',
+  ),
   ...serverFault,
   503: problem(
     'The database cannot be used, or too much is waiting; with "outcome": "unknown" it may have been created',
@@ -64,7 +69,7 @@ export const eventRoutes = {
     tags,
     summary: 'Create one event or many, and come back for them',
     parameters: [...parametersOf('query', createQuerySchema), idempotencyKey],
-    requestBody,
+    requestBody: body(z.union([newEventSchema, newEventsSchema])),
     responses: { 202: json('Committed; Location is the first event', createdSchema), ...refusedCreates },
   },
   'POST /create-sync': {
@@ -74,13 +79,15 @@ export const eventRoutes = {
       prefer('wait=N: for at most N seconds (RFC 7240); without it, for as long as it takes'),
       idempotencyKey,
     ],
-    requestBody,
+    requestBody: body(newEventSchema),
     responses: {
       201: json('Filled; Location is the event', filledEventSchema),
       202: json('Committed, but not filled within the time asked for, or the producer is shutting down', createdSchema),
       ...refusedCreates,
       410: problem('The event was deleted before it was filled'),
-      502: problem('The event is dead: it failed as often as it may'),
+      502: problem(
+        'The event is dead: it failed as often as it may, or its handler gave it up; detail has its reason then',
+      ),
     },
   },
 } satisfies RouteDescriptions;

@@ -94,14 +94,20 @@ export const newEventSchema = z
 export const newEventsSchema = z
   .strictObject(
     {
-      events: z
-        .array(z.unknown(), { error: EVENTS_RULE })
-        .max(EVENTS_LIMIT, { error: EVENTS_RULE }) // before its elements, of which there may be millions
-        .pipe(z.array(newEventSchema).min(1, { error: EVENTS_RULE }).max(EVENTS_LIMIT)),
+      events: z.preprocess(
+        limitLength,
+        z.array(newEventSchema, { error: EVENTS_RULE }).min(1, { error: EVENTS_RULE }).max(EVENTS_LIMIT),
+      ),
     },
     { error: 'must have no other member beside "events"' },
   )
   .meta({ id: 'NewEvents' });
+
+/** Before its elements are looked at, of which there may be millions. */
+function limitLength(list: unknown, context: z.RefinementCtx): unknown {
+  if (Array.isArray(list) && list.length > EVENTS_LIMIT) context.addIssue(EVENTS_RULE);
+  return list;
+}
 
 /** A number in plain digits: `1e3`, `01` and ` 5` are none. Matched as text before it is parsed, so no digit is rounded away. */
 function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) {
@@ -122,7 +128,7 @@ export const MAX_DEAD = 1_000;
 export const createQuerySchema = z.strictObject({
   count: wholeNumber({ min: 1, max: EVENTS_LIMIT })
     .optional()
-    .meta({ description: `How many events to create, 1 to ${EVENTS_LIMIT}`, example: 1_000 }),
+    .meta({ description: `How many equal events to create, 1 to ${EVENTS_LIMIT}; not with a list`, example: 1_000 }),
 });
 
 export const noQuerySchema = z.strictObject({});
