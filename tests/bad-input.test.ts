@@ -59,8 +59,9 @@ describe.each([
     statements = 0;
     const got = await exchange(port, bytes);
     const statuses = got.map(({ status }) => status);
-    const isNewer = throughNginx?.older && isDeepStrictEqual(statuses, asProducer.answers);
-    const { answers, creates = 0 } = (isNginx && !isNewer && throughNginx) || asProducer;
+    const mayDoAlike = throughNginx?.older || throughNginx?.sometimes;
+    const doesAlike = mayDoAlike && isDeepStrictEqual(statuses, asProducer.answers);
+    const { answers, creates = 0 } = (isNginx && !doesAlike && throughNginx) || asProducer;
     expect(statuses).toEqual(answers);
     expect(await countEvents(db)).toBe(creates);
     if (creates === 0) expect(statements).toBe(reads);

@@ -31,8 +31,8 @@ const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 /** Reads JSON bodies up to a limit; what is none ends in a problem. */
 export function createJsonReader({ maxBytes, detail }: BodyLimit): ReadJson {
   const onError = (): never => {
-    // The rest of the body is not waited for.
-    throw new Problem({ status: 413, detail, headers: { Connection: 'close' } });
+    // node-server reads on for half a second: a proxy that still sends would not see the answer of a closed connection.
+    throw new Problem({ status: 413, detail });
   };
   const limitChunks = bodyLimit({ maxSize: maxBytes, onError });
   return (c) => {

@@ -24,6 +24,8 @@ export interface Refusal {
   status: RefusedStatus;
   /** @default what is always said with this status */
   detail?: string;
+  /** The rest of the request is read, and the connection is kept. @default false */
+  readsOn?: boolean;
 }
 
 /**
@@ -39,8 +41,12 @@ export function refusalOf(request: IncomingMessage, limits: BodyLimits): Refusal
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return { status: 501 };
   const length = Number(headers['content-length'] ?? 0);
   if (length <= SMALL_BODY.maxBytes) return undefined;
-  const { maxBytes, detail } = limits[URL.parse(url, 'http://localhost')?.pathname ?? ''] ?? SMALL_BODY;
-  return length > maxBytes ? { status: 413, detail } : undefined;
+  const own = limits[URL.parse(url, 'http://localhost')?.pathname ?? ''];
+  const { maxBytes, detail } = own ?? SMALL_BODY;
+  if (length <= maxBytes) return undefined;
+  // nginx lets so much through, and would take a connection that is closed meanwhile for a fault of ours.
+  const isWithinSome = Object.values(limits).some((limit) => length <= limit.maxBytes);
+  return { status: 413, detail, readsOn: own !== undefined && isWithinSome && headers.expect === undefined };
 }
 
 const STATUS_OF: Partial<Record<string, RefusedStatus>> = {
@@ -55,8 +61,8 @@ export function refusalOfError({ code = '' }: NodeJS.ErrnoException): RefusedSta
   return hasLeft ? undefined : (STATUS_OF[code] ?? 400);
 }
 
-/** A whole problem document. The connection ends with it: where the next request begins is no longer certain. */
-export function refusalDocument({ status, detail = DETAILS[status] }: Refusal): {
+/** A whole problem document. The connection ends with it, as a rule: where the next request begins is no longer certain. */
+export function refusalDocument({ status, detail = DETAILS[status], readsOn = false }: Refusal): {
   body: string;
   headers: Record<string, string>;
 } {
@@ -66,7 +72,7 @@ export function refusalDocument({ status, detail = DETAILS[status] }: Refusal): 
     'Content-Type': 'application/problem+json',
     'Content-Length': String(Buffer.byteLength(body)),
     'X-Request-Id': requestId,
-    Connection: 'close',
+    ...(!readsOn && { Connection: 'close' }),
     ...(status === 405 ? { Allow: '' } : {}), // the target of CONNECT has no methods at all
   };
   return { body, headers };

@@ -67,7 +67,7 @@ describe('GET /operator/events/{id}', () => {
     expect(event).toMatchObject({ id: 1, status });
     expect(event.dueAt === null).toBe(status === 'dead');
     expect(event.filledAt === null).toBe(status !== 'filled');
-    expect(event.claimedBy).toBe(status === 'filled' || status === 'processing' ? 'test/1' : null);
+    expect(event.claimedBy).toBe(status === 'filled' || status === 'processing' ? 'test' : null);
   });
 });
 
