@@ -18,4 +18,7 @@ export type { Handlers } from './handlers/handlers.ts';
 export { dead, later } from './handlers/outcome.ts';
 export { type WebhookOptions, webhook } from './handlers/webhook.ts';
 export { createWordHandler, type WordHandlerOptions } from './handlers/words.ts';
+export { QueueFullError } from './producer/create-batcher.ts';
+export type { CreatedEvent, EventCreator, EventInput, WaitOptions } from './producer/event-creator.ts';
+export { InvalidEventError } from './producer/new-events.ts';
 export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts';
