@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { claimIds } from '../../tests/claim-words.ts';
+import { claimIds, claimWords } from '../../tests/claim-words.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
-import { createEvents } from './create.ts';
+import { createEvents, createEventsOnce } from './create.ts';
+import { addKinds } from './kinds.ts';
 import { countEvents, findEvent } from './read.ts';
 
 const { db, letTimePass } = await useTestDatabase();
@@ -81,4 +82,27 @@ test('an event is not due before its delay is over, by the database’s clock', 
   await expect.poll(() => claimIds(db)).toEqual([4]);
   await letTimePass();
   expect(await claimIds(db, { claimedBy: 'b' })).toEqual(expect.arrayContaining([1, 3]));
+});
+
+test.each([
+  ['kind', 'k'.repeat(65)],
+  ['kind', 'k'.repeat(1_000)],
+  ['key', 'ã'.repeat(256)],
+  ['key', 'k'.repeat(1_000)],
+  ['trace', '0'.repeat(1_025)],
+  ['trace', '0'.repeat(5_000)],
+])('a %s that is too long is refused, and neither cut nor left out: %#', async (member, text) => {
+  const events = [{}, { kind: 'email', [member]: text }];
+  await expect(createEvents(db, events)).rejects.toThrow();
+  await expect(createEventsOnce(db, [{ key: 'x', events }])).rejects.toThrow();
+  if (member === 'kind') await expect(addKinds(db, [text])).rejects.toThrow();
+  expect(await countEvents(db)).toBe(0);
+  expect(await db.selectFrom('Kinds').select('name').execute()).toEqual([{ name: 'word' }]);
+});
+
+test('a kind, a key and a trace as long as they may be are kept whole', async () => {
+  const event = { kind: 'k'.repeat(64), key: 'ã'.repeat(255), trace: '0'.repeat(1_024) };
+  await createEvents(db, [event]);
+  const { claims } = await claimWords(db, { kind: event.kind });
+  expect(claims).toMatchObject([{ key: event.key, trace: event.trace }]);
 });
