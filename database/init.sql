@@ -355,9 +355,12 @@ BEGIN
   IF lease_ms IS NULL THEN
     SET looks_at_all = FALSE; -- its transaction may be long, and others would wait for the row of Kinds
   ELSEIF looks_at_all THEN
-    -- One look a second is enough for all consumers together. Others wait here, and find it done.
-    UPDATE Kinds SET looked_at = moment WHERE id = kind_id AND looked_at <= moment - INTERVAL 1 SECOND;
-    SET looks_at_all = ROW_COUNT() > 0;
+    -- One look a second is enough for all consumers together. SKIP LOCKED: whoever has the row looks; and nobody waits here
+    -- with rows of kinds that another, who has this one, asks for next.
+    SELECT COUNT(*) INTO looks_at_all FROM Kinds FORCE INDEX (PRIMARY)
+      WHERE id = kind_id AND looked_at <= moment - INTERVAL 1 SECOND
+      FOR UPDATE SKIP LOCKED;
+    UPDATE Kinds SET looked_at = moment WHERE id = kind_id AND looks_at_all;
   END IF;
   SET looks_at_all = lease_ms IS NOT NULL AND (looks_at_all OR since IS NULL);
   -- Where to begin, without a lock: a claim that stepped over what others hold would lock each of them for a moment. Not by

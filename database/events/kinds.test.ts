@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { claimIds } from '../../tests/claim-words.ts';
+import { connectForeignClient } from '../../tests/foreign-client.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
+import { claimEvents } from './claim.ts';
 import { createEvents, createEventsOnce } from './create.ts';
 import { addKinds, findUnservedKinds } from './kinds.ts';
 import { countEvents } from './read.ts';
@@ -94,4 +96,43 @@ test('kinds whose events are due while no consumer asks for them are found', asy
   await sql`UPDATE Kinds SET looked_at = UTC_TIMESTAMP(3) - INTERVAL 59 SECOND`.execute(db);
   expect(await findUnservedKinds(db)).toEqual([]);
   expect((await findUnservedKinds(db, { dueForMs: 58_000 })).toSorted()).toEqual(['lonely', 'served', 'word']);
+});
+
+test('a claim does not wait for another that looks at all of the same kind, and a pause stops it all the same', async () => {
+  await createEvents(db, [{}, {}]);
+  const other = await connectForeignClient(database.url);
+  await other.beginTransaction();
+  await other.query('UPDATE Kinds SET looked_at = UTC_TIMESTAMP(3) WHERE id = 1');
+  const startedAt = performance.now();
+  expect(await claimIds(db, { limit: 1 })).toEqual([1]);
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  await other.rollback();
+  await pause('word');
+  expect(await claimIds(db)).toEqual([]);
+});
+
+test('consumers with the same kinds in opposite order never wait for each other in a circle', async () => {
+  await addKinds(db, ['email', 'other']);
+  const deadlocks = async () => {
+    const { rows } = await sql<{ COUNT: number }>`
+      SELECT \`COUNT\` FROM information_schema.INNODB_METRICS WHERE NAME = 'lock_deadlocks'`.execute(db);
+    return rows[0]!.COUNT;
+  };
+  const ask = (pool: typeof db, kinds: string[]) =>
+    claimEvents(pool, {
+      claimedBy: 'a',
+      leaseMs: 30_000,
+      kinds: kinds.map((kind) => ({ kind, limit: 1, maxFailures: 5 })),
+    });
+  const pools = [database.connect(), database.connect()];
+  const before = await deadlocks();
+  for (let round = 0; round < 50; round++) {
+    await sql`UPDATE Kinds SET looked_at = '2000-01-01'`.execute(db);
+    await Promise.all([
+      ask(pools[0]!, ['word', 'email', 'other']),
+      ask(pools[1]!, ['other', 'email', 'word']),
+      ask(pools[0]!, ['email', 'word', 'other']),
+    ]);
+  }
+  expect(await deadlocks()).toBe(before);
 });
