@@ -1,11 +1,11 @@
-import { type KindHandler, type Outcome, SourceDownError, type UserTransaction } from '../handlers/handler.ts';
+import { type HandlerContext, type KindHandler, type Outcome, SourceDownError, type UserTransaction } from '../handlers/handler.ts';
 import { reasonOf } from '../handlers/reason-of.ts';
 import { fillInTransaction } from './fill-in-transaction.ts';
 import { type HeldEvent, toHandlerEvent } from './held-event.ts';
 import type { ConsumerDeps } from './options.ts';
 import type { Ended, Release, Written } from './settle.ts';
 
-export type CallDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp'>;
+export type CallDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp' | 'installationId'>;
 
 /** Why a handler is waited for no longer. */
 export class InterruptedError extends Error {
@@ -35,7 +35,7 @@ export async function callHandler(
   const onOverdue = () => controller.abort(new Error(`no outcome within ${handler.timeoutMs} ms`));
   const timer = setTimeout(onOverdue, handler.timeoutMs);
   try {
-    const outcomes = await Promise.race([call(deps, handler, events, signal), interrupted.promise]);
+    const outcomes = await Promise.race([call(deps, handler, events, { signal, installationId: deps.installationId }), interrupted.promise]);
     if (outcomes.length === 0) throw new SourceDownError(0, 'the handler served none of its events');
     const rest = events.slice(outcomes.length).map(() => ({ release: 'fewer outcomes than events' }));
     return { outcomes: [...outcomes.slice(0, events.length), ...rest] };
@@ -50,19 +50,19 @@ async function call(
   deps: CallDeps,
   handler: KindHandler,
   events: readonly HeldEvent[],
-  signal: AbortSignal,
+  context: HandlerContext,
 ): Promise<Ended[]> {
   switch (handler.style) {
     case 'single':
-      return [await withEffect(deps, events[0]!, await handler.handleEvent(toHandlerEvent(events[0]!), { signal }))];
+      return [await withEffect(deps, events[0]!, await handler.handleEvent(toHandlerEvent(events[0]!), context))];
     case 'batch': {
-      const outcomes = await handler.handleBatch(events.map(toHandlerEvent), { signal });
+      const outcomes = await handler.handleBatch(events.map(toHandlerEvent), context);
       const served = outcomes.slice(0, events.length);
       return Promise.all(served.map((outcome, index) => withEffect(deps, events[index]!, outcome)));
     }
     case 'transaction':
       return [
-        await inTransaction(deps, events[0]!, (trx) => handler.handleIn(toHandlerEvent(events[0]!), trx, { signal })),
+        await inTransaction(deps, events[0]!, (trx) => handler.handleIn(toHandlerEvent(events[0]!), trx, context)),
       ];
   }
 }

@@ -36,6 +36,8 @@ export const CONSUMER_DEFAULTS = {
 export interface ConsumerDeps extends Required<Omit<ConsumerOptions, 'handlers' | 'signal' | 'finishMs' | 'name'>> {
   /** Unlike that of any other consumer: what stands in `claimed_by`. */
   claimedBy: string;
+  /** Of the database, for handlers. */
+  installationId: string;
   /** Aborted: handlers are waited for no longer, and their events are given back. */
   giveUp: AbortSignal;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { addKinds } from '../database/events/kinds.ts';
+import { readInstallationId } from '../database/installation.ts';
 import { CONSUMER_DEFAULTS, type ConsumerDeps, type ConsumerOptions } from './options.ts';
 import { createJsonReport } from './report/json-report.ts';
 import { createWorkerState, runWorker } from './worker.ts';
@@ -20,7 +21,8 @@ export async function runConsumer(options: ConsumerOptions): Promise<void> {
   signal.addEventListener('abort', giveUpLater, { once: true });
   // A name may repeat, also after a restart; what one consumer claims must never be another's.
   const claimedBy = `${name}.${process.pid}.${randomBytes(3).toString('hex')}`;
-  const deps: ConsumerDeps = { db, report, claimedBy, pollMs, once, leaseMs, transactionMs, giveUp: giveUp.signal };
+  const installationId = await readInstallationId(db);
+  const deps: ConsumerDeps = { db, report, claimedBy, installationId, pollMs, once, leaseMs, transactionMs, giveUp: giveUp.signal };
   await addKinds(
     db,
     handlers.kinds.map(({ kind }) => kind),

@@ -6,7 +6,7 @@ GRANT SELECT ON DBStatus TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON Events TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON Kinds TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON EventPayloads TO 'producer'@'%', 'consumer'@'%';
-GRANT SELECT ON SchemaVersion TO 'producer'@'%', 'consumer'@'%';
+GRANT SELECT ON Installation TO 'producer'@'%', 'consumer'@'%';
 
 GRANT EXECUTE ON PROCEDURE create_events TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE create_events_by_key TO 'producer'@'%';

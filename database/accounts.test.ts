@@ -104,7 +104,7 @@ describe('each account is refused what is not its business', () => {
     "UPDATE Events SET valor = 'x'",
     'UPDATE Events SET due_at = NULL',
     'UPDATE Kinds SET paused = 1',
-    'UPDATE SchemaVersion SET version = 1',
+    'UPDATE Installation SET version = 1',
     "CALL insert_events(7, '[{}]')",
     "CALL claim_kind('x', 1, '{}')",
     "CALL pass_on_keys('[]')",

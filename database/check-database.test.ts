@@ -53,13 +53,13 @@ describe('a process that could do nothing is not ready, says what to do, and is 
       [
         `the tables are of a later version, for a ${kind}`,
         kind,
-        ['UPDATE SchemaVersion SET version = 3'],
+        ['UPDATE Installation SET version = 3'],
         /^The database has version 3 of the tables, and this program needs version 2; update the program\.$/,
       ],
       [
         `the tables were not loaded to the end, for a ${kind}`,
         kind,
-        ['DELETE FROM SchemaVersion'],
+        ['DELETE FROM Installation'],
         /not loaded to the end, and this program needs version 2; run npm run migrate\.$/,
       ],
     ]),
@@ -70,7 +70,7 @@ describe('a process that could do nothing is not ready, says what to do, and is 
     for (const statement of harm) await sql.raw(statement).execute(db);
     expect(await whyNotReady(db, kind)).toMatch(says);
     if (kind === 'producer') await expect(checkCreates(db)).rejects.toThrow(says);
-    await sql`DELETE FROM SchemaVersion`.execute(db);
+    await sql`DELETE FROM Installation`.execute(db);
     await loadSchema(db);
     expect(await whyNotReady(db, kind)).toBe('it is ready');
     await checkCreates(db);

@@ -14,7 +14,7 @@ BEGIN
   SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' is not of this version, and stays as it is; run npm run migrate, or load this into another database.')
     INTO refusal FROM information_schema.TABLES AS found
     WHERE found.TABLE_SCHEMA = DATABASE()
-      AND found.TABLE_NAME IN ('DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'SchemaVersion')
+      AND found.TABLE_NAME IN ('DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'Installation')
       AND NOT EXISTS (
         SELECT 1 FROM information_schema.COLUMNS AS ours
         WHERE ours.TABLE_SCHEMA = DATABASE() AND ours.TABLE_NAME = found.TABLE_NAME
@@ -99,11 +99,13 @@ CREATE TABLE IF NOT EXISTS IdempotencyKeys (
   KEY forget (created_at)
 ) ENGINE = InnoDB;
 
-CREATE TABLE IF NOT EXISTS SchemaVersion (
-  version   SMALLINT UNSIGNED NOT NULL,
-  singleton TINYINT UNSIGNED  NOT NULL DEFAULT 1,
+CREATE TABLE IF NOT EXISTS Installation (
+  singleton       TINYINT UNSIGNED  NOT NULL DEFAULT 1,
+  version         SMALLINT UNSIGNED NOT NULL,
+  installation_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT (UUID()), -- tells event 7 from that of another database
+  keys_looked_at  DATETIME(3)       NOT NULL DEFAULT '2000-01-01 00:00:00', -- when a consumer last looked for keys that nobody hands on
   PRIMARY KEY (singleton),
-  CONSTRAINT one_version CHECK (singleton = 1)
+  CONSTRAINT one_installation CHECK (singleton = 1)
 ) ENGINE = InnoDB;
 
 INSERT IGNORE INTO DBStatus (id) SELECT COALESCE(MAX(id), 0) FROM Events;
@@ -708,4 +710,4 @@ END //
 DELIMITER ;
 
 -- Last, so that tables which were loaded halfway have no version.
-INSERT INTO SchemaVersion (version) VALUES (2) ON DUPLICATE KEY UPDATE version = 2;
+INSERT INTO Installation (version) VALUES (2) ON DUPLICATE KEY UPDATE version = 2;

@@ -9,6 +9,7 @@ import { createTestDatabase } from '../tests/test-database.ts';
 import type { Database } from './connect.ts';
 import { createEvents } from './events/create.ts';
 import { countEvents, findEvent } from './events/read.ts';
+import { readInstallationId } from './installation.ts';
 import { loadSchema } from './load-schema.ts';
 import { checkSchemaVersion } from './schema-version.ts';
 import { splitStatements } from './sql-script.ts';
@@ -17,8 +18,10 @@ test('loading init.sql again keeps the events and leaves everything working', as
   await using database = await createTestDatabase();
   const { db } = database;
   await createEvents(db, [{}, {}]);
+  const installationId = await readInstallationId(db);
   await loadSchema(db);
   await loadSchema(db);
+  expect(await readInstallationId(db)).toBe(installationId);
   expect(await countEvents(db)).toBe(2);
   expect(await createEvents(db, [{}])).toBe(3);
   expect(await findEvent(db, 1)).toMatchObject({ status: 'pending' });
@@ -31,6 +34,13 @@ test.each(['init.sql', 'accounts.sql', 'upgrades/1-to-2.sql', 'upgrades/1-to-2-a
     expect(splitStatements(script.replaceAll('\n', '\r\n'))).toEqual(splitStatements(script));
   },
 );
+
+test('each database has an id of its own', async () => {
+  await using one = await createTestDatabase();
+  await using other = await createTestDatabase();
+  expect(await readInstallationId(one.db)).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  expect(await readInstallationId(one.db)).not.toBe(await readInstallationId(other.db));
+});
 
 test('the counter of a database that held events already begins at the newest', async () => {
   await using database = await createTestDatabase();
@@ -91,7 +101,7 @@ describe('a database with tables of the same names that init.sql did not make', 
     ['with Events alone, empty', ['CREATE TABLE Events (id INT, valor VARCHAR(100), processing INT)']],
     ['with keys of their own', ['CREATE TABLE IdempotencyKeys (id INT PRIMARY KEY, response TEXT)']],
     ['with kinds of their own', ['CREATE TABLE Kinds (id INT PRIMARY KEY, label TEXT)']],
-    ['with a version of their own', ['CREATE TABLE SchemaVersion (version VARCHAR(20) PRIMARY KEY)']],
+    ['with a version of their own', ['CREATE TABLE Installation (version VARCHAR(20) PRIMARY KEY)']],
     [
       'with a column that the course system does not have',
       [
@@ -145,7 +155,7 @@ describe('a database with tables of the same names that init.sql did not make', 
   });
 });
 
-const TABLES = ['DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'SchemaVersion'];
+const TABLES = ['DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'Installation'];
 
 test('the row types name the columns that init.sql makes', async () => {
   await using database = await createTestDatabase();

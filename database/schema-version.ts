@@ -24,7 +24,7 @@ export function newerSentence(version: number): string {
 /** Undefined for tables that have none. Rejects where there are no tables, or none that this account may see. */
 async function readVersion(db: Database): Promise<number | undefined> {
   try {
-    return (await db.selectFrom('SchemaVersion').select('version').executeTakeFirst())?.version;
+    return (await db.selectFrom('Installation').select('version').executeTakeFirst())?.version;
   } catch (error) {
     if (error instanceof DatabaseError && NOT_THERE.has(error.errno) && (await hasOlderTables(db))) return undefined;
     throw error;

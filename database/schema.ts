@@ -8,7 +8,7 @@ export interface Schema {
   EventPayloads: EventPayloadsTable;
   EventKeys: EventKeysTable;
   IdempotencyKeys: IdempotencyKeysTable;
-  SchemaVersion: SchemaVersionTable;
+  Installation: InstallationTable;
 }
 
 export interface DBStatusTable {
@@ -55,9 +55,11 @@ export interface EventKeysTable {
   own_due_at: Date;
 }
 
-export interface SchemaVersionTable {
-  version: number;
+export interface InstallationTable {
   singleton: Generated<number>;
+  version: number;
+  installation_id: Generated<string>;
+  keys_looked_at: Generated<Date>;
 }
 
 export interface IdempotencyKeysTable {

@@ -35,7 +35,7 @@ describe('a handler of one event', () => {
     const handle = vi.fn(() => null);
     const event = handlerEvent({ payload: { to: 'ana' }, key: 'client-5' });
     await single(handle).handleEvent(event, UNABORTED);
-    expect(handle.mock.calls).toEqual([[{ ...event, signal: UNABORTED.signal }, UNABORTED]]);
+    expect(handle.mock.calls).toEqual([[{ ...event, ...UNABORTED }, UNABORTED]]);
   });
 
   test('is called as a method of its definition', async () => {

@@ -47,7 +47,7 @@ function toSingleHandler(kind: string, definition: SingleDefinition): SingleHand
     async handleEvent(event, context) {
       const fit = await fitPayload(definition, event);
       if ('dead' in fit) return fit;
-      return toOutcome(kind, await definition.handle({ ...fit, signal: context.signal }, context));
+      return toOutcome(kind, await definition.handle({ ...fit, ...context }, context));
     },
   };
 }

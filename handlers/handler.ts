@@ -25,6 +25,8 @@ export interface HandlerEvent<Payload = unknown> {
 export interface HandlerContext {
   /** Aborted when another consumer has the event, when the handler's time is over, and when the process gives up. */
   signal: AbortSignal;
+  /** A UUID of the database: with it, event 7 of one installation is not taken for that of another. */
+  installationId: string;
 }
 
 /** What a function for one event is called with first, so that `({ payload, signal }) => …` is all it needs. */

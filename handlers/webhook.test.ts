@@ -97,7 +97,9 @@ describe('a delivery', () => {
       vi.useFakeTimers({ now, toFake: ['Date'] });
       await deliver(url, { secret: SECRETS[0] }, { id: 7 });
     }
-    expect(deliveries.map(({ headers }) => headers['webhook-id'])).toEqual(['event-7', 'event-7', 'event-7']);
+    expect(deliveries.map(({ headers }) => headers['webhook-id'])).toEqual(
+      Array(3).fill(`event-${UNABORTED.installationId}-7`),
+    );
     expect(deliveries.map((delivery, at) => isVerified(delivery, SECRETS[0], hoursApart[at]))).not.toContain(false);
     expect(isVerified(deliveries[0]!, SECRETS[0], hoursApart[1])).toBe(false);
   });
@@ -110,17 +112,18 @@ describe('a delivery', () => {
     expect(SECRETS.map((secret) => isVerified(deliveries[1]!, secret))).toEqual([false, true]);
     await deliver(url);
     expect(deliveries[2]!.headers).not.toHaveProperty('webhook-signature');
-    expect(deliveries[2]!.headers).toHaveProperty('webhook-id', 'event-1');
+    expect(deliveries[2]!.headers).toHaveProperty('webhook-id', `event-${UNABORTED.installationId}-1`);
   });
 
   test('names its installation, so that event 7 of another one is another delivery', async () => {
     const { url, deliveries } = await startKeeper();
-    await deliver(url, { installationId: 'staging-1' }, { id: 7 });
-    await deliver(url, {}, { id: 7 });
+    const handler = kindHandler(url);
+    for (const installationId of ['staging', 'production'])
+      await handler.handleEvent(handlerEvent({ id: 7 }), { ...UNABORTED, installationId });
     const ids = deliveries.map(({ headers }) => [headers['webhook-id'], headers['idempotency-key']]);
     expect(ids).toEqual([
-      ['event-staging-1-7', 'event-staging-1-7'],
-      ['event-7', 'event-7'],
+      ['event-staging-7', 'event-staging-7'],
+      ['event-production-7', 'event-production-7'],
     ]);
   });
 });
@@ -220,7 +223,7 @@ test.each<[string, RequestListener]>([
 ])('%s ends when the time is over', async (_, receiver) => {
   const { url, asked, open } = await startReceiver(receiver);
   const timeOver = new AbortController();
-  const delivery = kindHandler(url).handleEvent(handlerEvent(), { signal: timeOver.signal });
+  const delivery = kindHandler(url).handleEvent(handlerEvent(), { ...UNABORTED, signal: timeOver.signal });
   await vi.waitFor(() => expect(asked).toHaveLength(1));
   timeOver.abort(new Error('the time is over'));
   const ended = await delivery.catch((error: unknown) => error);
@@ -236,7 +239,6 @@ describe('is refused when it is defined:', () => {
     ['https://example.org', { secret: 's3cret' }, 'The secret of a webhook cannot be used'],
     ['https://example.org', { secret: undefined } as never, 'The secret of a webhook is undefined.'],
     ['https://example.org', { secret: '' }, 'The secret of a webhook cannot be used'],
-    ['https://example.org', { installationId: 'a.b' }, 'The installationId of a webhook cannot be used'],
   ])('%s %o', (url, options, message) => {
     expect(() => webhook(url, options)).toThrow(message);
     expect(() => webhook(url, options)).not.toThrow('s3cret');

@@ -9,14 +9,11 @@ import { signatureHeader, toSigningKey } from './webhook-signature.ts';
 export interface WebhookOptions extends HandlerOptions {
   /** `whsec_…`, or a list of them while one is replaced: the new one first. @default the calls are not signed */
   secret?: string | readonly string[];
-  /** Letters, digits, `_` and `-`, at most 64: keeps event 7 of one installation apart from that of another. @default none */
-  installationId?: string;
 }
 
 interface Target {
   url: string;
   keys: readonly Buffer[];
-  idPrefix: string;
 }
 
 const DAY_MS = 86_400_000;
@@ -31,8 +28,8 @@ const SENDER = 'the webhook';
 export function webhook(url: string, options: WebhookOptions = {}): SingleDefinition {
   // A secret that a setting lacks must not lead to calls that nobody signed.
   if ('secret' in options && options.secret === undefined) throw new TypeError('The secret of a webhook is undefined.');
-  const { secret = [], installationId, ...policy } = options;
-  const target = { url: checkUrl(url), keys: [secret].flat().map(toSigningKey), idPrefix: toIdPrefix(installationId) };
+  const { secret = [], ...policy } = options;
+  const target = { url: checkUrl(url), keys: [secret].flat().map(toSigningKey) };
   return { ...policy, handle: (event) => deliver(target, event) };
 }
 
@@ -46,16 +43,10 @@ function checkUrl(url: string): string {
   throw new TypeError('The address of a webhook has a user or a password: expected a secret to sign with instead.');
 }
 
-function toIdPrefix(installationId: string | undefined): string {
-  if (installationId === undefined) return 'event-';
-  if (/^[\w-]{1,64}$/.test(installationId)) return `event-${installationId}-`;
-  throw new TypeError('The installationId of a webhook cannot be used: expected 1 to 64 letters, digits, "_" and "-".');
-}
-
 async function deliver(target: Target, event: HandlerInput): Promise<Result> {
   const { signal } = event;
   const body = toBody(event);
-  const headers = toHeaders(target, event.id, body);
+  const headers = toHeaders(target, event, body);
   // A redirect may lead to an inside address.
   const response = await fetch(target.url, { method: 'POST', headers, body, signal, redirect: 'manual' });
   try {
@@ -71,8 +62,8 @@ function toBody({ id, kind, key, attempt, createdAt, payloadText = 'null' }: Han
   return `${members.slice(0, -1)},"payload":${payloadText}}`;
 }
 
-function toHeaders({ keys, idPrefix }: Target, eventId: number, body: string): Record<string, string> {
-  const id = `${idPrefix}${eventId}`;
+function toHeaders({ keys }: Target, event: HandlerInput, body: string): Record<string, string> {
+  const id = `event-${event.installationId}-${event.id}`;
   const timestamp = Math.floor(Date.now() / 1_000);
   return {
     'Content-Type': 'application/json',

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, RequestListener } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { handlerEvents } from '../tests/handler-event.ts';
+import { handlerEvents, UNABORTED } from '../tests/handler-event.ts';
 import { answer, drip, endless, headersOnly, startReceiver } from '../tests/http-receiver.ts';
 import { type Behaviour, behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
@@ -28,7 +28,7 @@ const sends = (body: string | Buffer) => status(200, {}, body);
 function handler(url: string, options: Partial<WordHandlerOptions> = {}) {
   const definition = createWordHandler({ url, attemptMs: 10_000, totalMs: 30_000, ...options });
   const { handleBatch } = defineHandlers({ word: definition }).kinds[0] as BatchHandler;
-  return (given: ReturnType<typeof events>, signal: AbortSignal) => handleBatch(given, { signal });
+  return (given: ReturnType<typeof events>, signal: AbortSignal) => handleBatch(given, { ...UNABORTED, signal });
 }
 const events = handlerEvents;
 const words = (...list: string[]) => sends(JSON.stringify(list.map((word) => ({ word }))));

@@ -21,4 +21,7 @@ export const handlerEvents = (count: number): HandlerEvent[] =>
   Array.from({ length: count }, (_, index) => handlerEvent({ id: index + 1 }));
 
 /** The context of a call that nobody aborts. */
-export const UNABORTED: HandlerContext = { signal: new AbortController().signal };
+export const UNABORTED: HandlerContext = {
+  signal: new AbortController().signal,
+  installationId: '2f1d6a52-8c3e-4b7a-9d10-5e6f7a8b9c0d',
+};

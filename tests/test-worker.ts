@@ -26,7 +26,15 @@ export function createWorker(db: Database, handlers: KindHandler[], options: Par
   const report = createRecordingReport();
   const giveUp = new AbortController();
   const pace = { pollMs: 5, leaseMs: 30_000, transactionMs: 5_000, once: true };
-  const deps: ConsumerDeps = { db, report, claimedBy: 'a', giveUp: giveUp.signal, ...pace, ...options };
+  const deps: ConsumerDeps = {
+    db,
+    report,
+    claimedBy: 'a',
+    installationId: 'test',
+    giveUp: giveUp.signal,
+    ...pace,
+    ...options,
+  };
   const state = createWorkerState(deps, handlers);
   return { deps, report, state, giveUp, run: (signal = NEVER) => runWorker(deps, state, signal) };
 }

@@ -43,15 +43,15 @@ test('adopts the tables of a course system', async () => {
 test('refuses tables of a later version and of another program with one sentence', async () => {
   await using database = await createTestDatabase();
   const { db, url } = database;
-  await sql`UPDATE SchemaVersion SET version = 3`.execute(db);
+  await sql`UPDATE Installation SET version = 3`.execute(db);
   const newer = 'The database has version 3 of the tables, and this program needs version 2; update the program.';
   expect(await migrate(url)).toEqual({ code: 1, out: '', err: `migrate: ${newer}\n` });
-  await sql`DROP TABLE SchemaVersion`.execute(db);
-  await sql`CREATE TABLE SchemaVersion (version VARCHAR(20))`.execute(db);
+  await sql`DROP TABLE Installation`.execute(db);
+  await sql`CREATE TABLE Installation (version VARCHAR(20))`.execute(db);
   const { code, err } = await migrate(url);
   expect({ code, err }).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/^migrate: The table SchemaVersion .*\n$/),
+    err: expect.stringMatching(/^migrate: The table Installation .*\n$/),
   });
 });
 

@@ -22,7 +22,7 @@ export async function upgradeTables(
     db,
     shapes.map(({ name }) => name),
   );
-  const version = await versionOf(db, tables.get('SchemaVersion'));
+  const version = await versionOf(db, tables.get('Installation'));
   if (version !== undefined && version > SCHEMA_VERSION) throw new Error(newerSentence(version));
   if (version === SCHEMA_VERSION) return 'this version';
   const origin = recognise(tables, shapes);
@@ -45,7 +45,7 @@ export async function upgradeTables(
 /** Undefined where there is none yet, and for another program's table of that name. */
 async function versionOf(db: Database, table: TableInDatabase | undefined): Promise<number | undefined> {
   if (!table?.columns.some(({ name, type }) => name === 'version' && type === 'smallint')) return undefined;
-  return (await db.selectFrom('SchemaVersion').select('version').executeTakeFirst())?.version;
+  return (await db.selectFrom('Installation').select('version').executeTakeFirst())?.version;
 }
 
 /** Throws a sentence about a table that is somebody else's. */

@@ -9,6 +9,7 @@ import { createEvents, createEventsOnce } from '../events/create.ts';
 import { reviveEvents, showEvent } from '../events/operate.ts';
 import { countEvents } from '../events/read.ts';
 import { fillEvents } from '../events/settle.ts';
+import { readInstallationId } from '../installation.ts';
 import { loadSchema } from '../load-schema.ts';
 import { runStatements, splitStatements } from '../sql-script.ts';
 
@@ -102,7 +103,9 @@ describe.each(Object.entries(VERSION_1))('%s', (_, file) => {
     expect(await loadSchema(db)).toEqual({ from: 'version 1', hasAccounts: true });
     expect(await structureOf(db)).toEqual(fresh);
     await expectVersion1Rows(db);
+    const id = await readInstallationId(db);
     expect(await loadSchema(db)).toEqual({ from: 'this version', hasAccounts: true });
+    expect(await readInstallationId(db)).toBe(id);
     expect(await structureOf(db)).toEqual(fresh);
     await expectVersion1Rows(db);
     await checkDatabase(db, 'consumer', endless);
@@ -339,8 +342,8 @@ describe('an upgrade that is broken off', () => {
 
   async function isOfThisVersion(db: Database): Promise<boolean> {
     return (
-      (await ask(db, `SHOW TABLES LIKE 'SchemaVersion'`)).length > 0 &&
-      (await ask(db, 'SELECT * FROM SchemaVersion')).length > 0
+      (await ask(db, `SHOW TABLES LIKE 'Installation'`)).length > 0 &&
+      (await ask(db, 'SELECT * FROM Installation')).length > 0
     );
   }
 });
@@ -350,7 +353,7 @@ test('tables of a later version are refused by whoever loads them and by each pr
   const { db } = database;
   await sql`ALTER TABLE Events ADD of_version_3 INT NULL`.execute(db);
   expect(await loadSchema(db)).toMatchObject({ from: 'this version' });
-  await sql`UPDATE SchemaVersion SET version = 3`.execute(db);
+  await sql`UPDATE Installation SET version = 3`.execute(db);
   const sentence = 'The database has version 3 of the tables, and this program needs version 2; update the program.';
   await expect(loadSchema(db)).rejects.toThrow(sentence);
   for (const kind of ['producer', 'consumer'] as const) {
