@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { addKinds } from '../database/events/kinds.ts';
 import { readInstallationId } from '../database/installation.ts';
+import { runLooksAtKeys } from './look-at-keys.ts';
 import { CONSUMER_DEFAULTS, type ConsumerDeps, type ConsumerOptions } from './options.ts';
 import { createJsonReport } from './report/json-report.ts';
 import { createWorkerState, runWorker } from './worker.ts';
@@ -27,6 +28,10 @@ export async function runConsumer(options: ConsumerOptions): Promise<void> {
     db,
     handlers.kinds.map(({ kind }) => kind),
   );
+  const done = new AbortController();
+  const looking = runLooksAtKeys(deps, done.signal);
   await runWorker(deps, createWorkerState(deps, handlers.kinds), signal);
+  done.abort();
+  await looking;
   signal.removeEventListener('abort', giveUpLater);
 }

@@ -19,6 +19,7 @@ GRANT EXECUTE ON PROCEDURE claim_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE renew_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE give_back_events TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE look_at_keys TO 'consumer'@'%';
 -- Within transactions of handlers.
 GRANT EXECUTE ON PROCEDURE lock_held TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_held TO 'consumer'@'%';

@@ -7,6 +7,7 @@ import { checkDatabase } from './check-database.ts';
 import type { Database } from './connect.ts';
 import { claimEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
+import { lookAtKeys } from './events/keys.ts';
 import { addKinds } from './events/kinds.ts';
 import { reviveEvents } from './events/operate.ts';
 import { countEvents, findEvent, findSettledEvents } from './events/read.ts';
@@ -48,6 +49,8 @@ describe('each account can do its work', () => {
     await checkDatabase(consumer, 'consumer', new AbortController().signal);
     await createEvents(db, [{}, {}, {}, {}]);
     await addKinds(consumer, ['email']);
+    await lookAtKeys(consumer);
+    expect(await readInstallationId(consumer)).toMatch(/^[0-9a-f-]{36}$/);
     const [first, second, third, fourth] = await claim(consumer, 4);
     const claimedBy = 'a';
     expect(await renewEvents(consumer, { claimedBy, claims: [first!], leaseMs: LEASE_MS })).toMatchObject({ lost: [] });
@@ -108,6 +111,7 @@ describe('each account is refused what is not its business', () => {
     "CALL insert_events(7, '[{}]')",
     "CALL claim_kind('x', 1, '{}')",
     "CALL pass_on_keys('[]')",
+    "CALL free_keys('[]')",
     'SELECT event_key FROM EventKeys',
     'UPDATE Events SET created_at = NOW(3)',
     "GRANT SELECT ON Events TO 'producer'@'%'",
@@ -117,7 +121,7 @@ describe('each account is refused what is not its business', () => {
     'SELECT * FROM mysql.user',
   ];
   const REFUSED = {
-    producer: [...NOBODY, "CALL claim_events('x', 1, '[]')", "CALL fill_events('x', '[]', 0)"],
+    producer: [...NOBODY, 'CALL look_at_keys()', "CALL claim_events('x', 1, '[]')", "CALL fill_events('x', '[]', 0)"],
     consumer: [
       ...NOBODY,
       "CALL create_events('[{}]')",

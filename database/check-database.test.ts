@@ -41,7 +41,7 @@ describe('a process that could do nothing is not ready, says what to do, and is 
       ['DROP PROCEDURE claim_events', 'CREATE PROCEDURE claim_events(IN consumer VARCHAR(64)) SELECT 1'],
       /routines are of another version; run npm run migrate/,
     ],
-    ...['claim_events', 'renew_events', 'fill_events', 'give_back_events', 'add_kinds'].map(
+    ...['claim_events', 'renew_events', 'fill_events', 'give_back_events', 'add_kinds', 'look_at_keys'].map(
       (routine): [string, Kind, string[], RegExp] => [
         `${routine} is missing`,
         'consumer',

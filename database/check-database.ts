@@ -4,6 +4,7 @@ import type { Database } from './connect.ts';
 import { DatabaseError } from './database-error.ts';
 import { claimEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
+import { lookAtKeys } from './events/keys.ts';
 import { addKinds } from './events/kinds.ts';
 import { reviveEvents } from './events/operate.ts';
 import { countEvents, findSettledEvents } from './events/read.ts';
@@ -30,6 +31,7 @@ const CHECKS = {
     await renewEvents(db, { ...nothing, leaseMs: 0 });
     await claimEvents(db, { claimedBy: '', leaseMs: 0, kinds: [] });
     await addKinds(db, []);
+    await lookAtKeys(db);
   },
 };
 

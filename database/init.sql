@@ -624,42 +624,121 @@ BEGIN
   SELECT ROW_COUNT() AS written;
 END //
 
--- Makes the next of each key due, in the transaction that fills or buries the one before: [[id, …], …].
+-- Hands on the keys of those of [[id, …], …] that are settled, in the transaction that fills or buries them.
 DROP PROCEDURE IF EXISTS pass_on_keys //
 CREATE PROCEDURE pass_on_keys(IN settled JSON)
 BEGIN
-  DECLARE freed, next_ids LONGTEXT;
+  DECLARE freed LONGTEXT;
   SELECT JSON_ARRAYAGG(JSON_ARRAY(EventKeys.id, EventKeys.event_key)) INTO freed
     FROM JSON_TABLE(settled, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS given
-    STRAIGHT_JOIN EventPayloads ON EventPayloads.id = given.id
+    STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = given.id
     STRAIGHT_JOIN EventKeys ON EventKeys.event_key = EventPayloads.event_key AND EventKeys.id = EventPayloads.id
     STRAIGHT_JOIN Events ON Events.id = EventKeys.id
     WHERE Events.open IS NULL;
   IF freed IS NOT NULL THEN
-    DELETE EventKeys FROM JSON_TABLE(freed, '$[*]' COLUMNS (
-        id BIGINT UNSIGNED PATH '$[0]', event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
-      )) AS given
-      STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id;
-    -- FOR UPDATE waits for a create that adds to the same key: it saw the one before, and counts on us.
-    SELECT JSON_ARRAYAGG(nexts.id) INTO next_ids FROM (
-      SELECT DISTINCT (
-        SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = given.event_key
-        ORDER BY event_key, id LIMIT 1 FOR UPDATE
-      ) AS id
-      FROM JSON_TABLE(freed, '$[*]' COLUMNS (
-        event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
-      )) AS given
-    ) AS nexts WHERE nexts.id IS NOT NULL;
-    IF next_ids IS NOT NULL THEN
-      UPDATE JSON_TABLE(next_ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS nexts
-        STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = nexts.id
-        STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY)
-          ON EventKeys.event_key = EventPayloads.event_key AND EventKeys.id = nexts.id
-        STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = nexts.id
-        SET Events.due_at = GREATEST(EventKeys.own_due_at, UTC_TIMESTAMP(3)), Events.processing = IF(Events.kind = 1, 0, 2)
-        WHERE Events.open = 1 AND Events.due_at = '9999-12-31 00:00:00';
+    CALL free_keys(freed);
+  END IF;
+END //
+
+-- Forgets [[id, key], …], of which no event runs, and makes the next of each key due. An id may be NULL.
+DROP PROCEDURE IF EXISTS free_keys //
+CREATE PROCEDURE free_keys(IN freed JSON)
+BEGIN
+  DECLARE next_ids LONGTEXT;
+  DELETE EventKeys FROM JSON_TABLE(freed, '$[*]' COLUMNS (
+      id BIGINT UNSIGNED PATH '$[0]', event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
+    )) AS given
+    STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id;
+  -- FOR UPDATE waits for a create that adds to the same key: it saw the one before, and counts on us.
+  SELECT JSON_ARRAYAGG(nexts.id) INTO next_ids FROM (
+    SELECT DISTINCT (
+      SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = given.event_key
+      ORDER BY event_key, id LIMIT 1 FOR UPDATE
+    ) AS id
+    FROM JSON_TABLE(freed, '$[*]' COLUMNS (
+      event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
+    )) AS given
+  ) AS nexts WHERE nexts.id IS NOT NULL;
+  IF next_ids IS NOT NULL THEN
+    UPDATE JSON_TABLE(next_ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS nexts
+      STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = nexts.id
+      STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY)
+        ON EventKeys.event_key = EventPayloads.event_key AND EventKeys.id = nexts.id
+      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = nexts.id
+      SET Events.due_at = GREATEST(EventKeys.own_due_at, UTC_TIMESTAMP(3)), Events.processing = IF(Events.kind = 1, 0, 2)
+      WHERE Events.open = 1 AND Events.due_at = '9999-12-31 00:00:00';
+  END IF;
+END //
+
+-- Hands on the keys whose first event a client that knows no keys has settled, or deleted; and those that nobody did when
+-- they were due. One look in 9 s for all consumers together: what happens is noticed within 10. Answers how long until the next.
+DROP PROCEDURE IF EXISTS look_at_keys //
+CREATE PROCEDURE look_at_keys()
+BEGIN
+  DECLARE moment DATETIME(3) DEFAULT UTC_TIMESTAMP(3);
+  DECLARE heads, freed LONGTEXT;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  UPDATE Installation SET keys_looked_at = moment WHERE keys_looked_at <= moment - INTERVAL 9 SECOND;
+  IF ROW_COUNT() > 0 THEN
+    -- The server steps from key to key, however many wait behind its first event. Without the keys, whose texts made it
+    -- take twice as long.
+    SELECT JSON_ARRAYAGG(JSON_ARRAY(found.id, found.event_key)) INTO heads FROM (
+      SELECT heads.id, COALESCE(event_key, (SELECT event_key FROM EventKeys WHERE EventKeys.id = heads.id)) AS event_key
+      FROM (SELECT MIN(id) AS id FROM EventKeys FORCE INDEX (PRIMARY) GROUP BY event_key) AS heads
+      LEFT JOIN Events FORCE INDEX (PRIMARY) ON Events.id = heads.id
+      LEFT JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = heads.id
+      WHERE Events.open IS NULL OR Events.due_at >= '9999-12-31'
+      LIMIT 10000
+    ) AS found;
+    IF heads IS NOT NULL THEN
+      START TRANSACTION;
+      CALL find_freed_keys(heads, freed);
+      IF freed IS NOT NULL THEN
+        CALL free_keys(freed);
+      END IF;
+      COMMIT;
     END IF;
   END IF;
+  SELECT GREATEST(0, TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), keys_looked_at + INTERVAL 9 SECOND) DIV 1000) AS next_ms
+    FROM Installation;
+END //
+
+-- Part of a look: of the keys of [[first id, key], …] of which no event runs, what may be forgotten.
+DROP PROCEDURE IF EXISTS find_freed_keys //
+CREATE PROCEDURE find_freed_keys(IN heads JSON, OUT freed LONGTEXT)
+BEGIN
+  DECLARE locked LONGTEXT;
+  -- Whoever adds to a key or hands it on has its first row locked, and sees to it.
+  SELECT JSON_ARRAYAGG(JSON_ARRAY(found.id, found.event_key)) INTO locked FROM (
+    SELECT EventKeys.id, EventKeys.event_key
+    FROM JSON_TABLE(heads, '$[*]' COLUMNS (
+      id BIGINT UNSIGNED PATH '$[0]', event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
+    )) AS given
+    STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id
+    LIMIT 10000 FOR UPDATE /*!80000 OF EventKeys */ SKIP LOCKED
+  ) AS found;
+  -- A revived one waits at the head while a later one is held.
+  SELECT JSON_ARRAYAGG(JSON_ARRAY(IF(EventKeys.id = first_open, NULL, EventKeys.id), EventKeys.event_key)) INTO freed
+    FROM (
+      SELECT given.event_key, (
+          SELECT EventKeys.id FROM EventKeys FORCE INDEX (PRIMARY)
+          STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventKeys.id
+          WHERE EventKeys.event_key = given.event_key AND Events.open = 1
+          ORDER BY EventKeys.event_key, EventKeys.id LIMIT 1
+        ) AS first_open
+      FROM JSON_TABLE(locked, '$[*]' COLUMNS (
+        id BIGINT UNSIGNED PATH '$[0]', event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
+      )) AS given
+      WHERE ( -- not NOT EXISTS, for which MariaDB reads the events of all keys
+        SELECT EventKeys.id FROM EventKeys FORCE INDEX (PRIMARY)
+        STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventKeys.id
+        WHERE EventKeys.event_key = given.event_key AND Events.open = 1 AND Events.due_at < '9999-12-31'
+        ORDER BY EventKeys.event_key, EventKeys.id LIMIT 1
+      ) IS NULL
+      LIMIT 10000
+    ) AS stuck
+    STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY)
+      ON EventKeys.event_key = stuck.event_key AND EventKeys.id <= COALESCE(first_open, ~0);
 END //
 
 -- Raises a counter that stayed behind the newest event, as a client leaves it that inserts before it raises.
