@@ -5,8 +5,10 @@ test.each([
   [['dead'], { name: 'dead', limit: 100, after: 0 }],
   [['dead', '--limit', '7', '--after', '9'], { name: 'dead', limit: 7, after: 9 }],
   [['show', '9007199254740991'], { name: 'show', id: Number.MAX_SAFE_INTEGER }],
-  [['revive', '3', '1', '2'], { name: 'revive', ids: [3, 1, 2] }],
-  [['revive', '--all'], { name: 'revive all' }],
+  [['revive', '3', '1', '2'], { name: 'revive', ids: [3, 1, 2], outOfOrder: false }],
+  [['revive', '7', '--out-of-order'], { name: 'revive', ids: [7], outOfOrder: true }],
+  [['revive', '--all'], { name: 'revive all', outOfOrder: false }],
+  [['revive', '--all', '--out-of-order'], { name: 'revive all', outOfOrder: true }],
   [['show', '--help'], { name: 'help' }],
 ])('%j is understood', (args, command) => {
   expect(readOperatorConfig(args, {})).toMatchObject({ command, json: false });
@@ -22,6 +24,7 @@ test.each<[string[], RegExp]>([
   [['revive'], /expected one of/],
   [['revive', '1', '--all'], /expected one of/],
   [['revive', '1', '--limit', '2'], /--limit and --after belong to dead/],
+  [['dead', '--out-of-order'], /--out-of-order belongs to revive/],
   [['revive', '1', '01'], /"01": expected an id/],
   [['revive', '1', '1.0'], /"1.0": expected an id/],
   [['revive', '1', '1 OR 1=1'], /"1 OR 1=1": expected an id/],

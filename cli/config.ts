@@ -7,14 +7,16 @@ export type Command =
   | { name: 'help' }
   | { name: 'dead'; limit: number; after: number }
   | { name: 'show'; id: number }
-  | { name: 'revive'; ids: number[] }
-  | { name: 'revive all' };
+  | { name: 'revive'; ids: number[]; outOfOrder: boolean }
+  | { name: 'revive all'; outOfOrder: boolean };
 
-export const HELP = `Usage: npm run events -- dead [--limit N] [--after ID] | show ID | revive ID… | revive --all
+export const HELP = `Usage: npm run events -- dead [--limit N] [--after ID] | show ID
+       npm run events -- revive ID… [--out-of-order] | revive --all [--out-of-order]
 
   dead          Lists the dead events in the order of their ids: 100 of them, or N, from the first one after ID
   show          Shows everything about one event
-  revive        Makes dead events pending again; each gets all its attempts anew
+  revive        Makes dead events pending again; each gets all its attempts anew. One of which a later event of the same key
+                is filled or deleted is left out, unless --out-of-order is given
   --json        For programs: a line of JSON for each event, or one with the number of revived events
   --help        This text
 
@@ -30,6 +32,7 @@ export function readOperatorConfig(args: string[], env: Record<string, string | 
       limit: { type: 'string' },
       after: { type: 'string' },
       all: { type: 'boolean' },
+      'out-of-order': { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -45,17 +48,24 @@ interface Options {
   limit?: string;
   after?: string;
   all?: boolean;
+  'out-of-order'?: boolean;
 }
 
-function readCommand([name, ...words]: string[], { limit, after, all }: Options): Command {
+function readCommand(
+  [name, ...words]: string[],
+  { limit, after, all, 'out-of-order': outOfOrder = false }: Options,
+): Command {
+  if (name === 'revive' && limit === undefined && after === undefined) {
+    if (all && words.length === 0) return { name: 'revive all', outOfOrder };
+    if (!all && words.length > 0) return { name, ids: words.map((word) => toNumber(word, 'an id')), outOfOrder };
+  }
+  if (outOfOrder) throw new Error('--out-of-order belongs to revive; see --help');
   const isPaged = limit !== undefined || after !== undefined;
   if (name === 'dead' && words.length === 0 && !all) {
     return { name, limit: toNumber(limit ?? '100', '--limit'), after: toNumber(after ?? '0', '--after', 0) };
   }
   if (isPaged) throw new Error('--limit and --after belong to dead; see --help');
   if (name === 'show' && words.length === 1 && !all) return { name, id: toNumber(words[0]!, 'an id') };
-  if (name === 'revive' && all && words.length === 0) return { name: 'revive all' };
-  if (name === 'revive' && !all && words.length > 0) return { name, ids: words.map((word) => toNumber(word, 'an id')) };
   throw new Error('expected one of: dead, show ID, revive ID…, revive --all; see --help');
 }
 

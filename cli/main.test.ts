@@ -146,6 +146,23 @@ describe('revive', () => {
     await stranger.rollback();
   });
 
+  test('leaves out what would run out of order, says so, and revives it on demand', async () => {
+    await createEvents(db, [{ key: 'k' }, { key: 'k' }]);
+    await killAll(db);
+    await fillAll(db, 'rio');
+    const why = 'a later event of its key is filled or deleted; --out-of-order revives it';
+    expect(await events('revive', '1')).toEqual({
+      code: 1,
+      out: '0 events revived\n',
+      err: `events: event 1 is left out: ${why}\n`,
+    });
+    expect((await events('revive', '--all')).out).toMatch(
+      /^0 events revived\n1 event left out: a later event .*--out-of-order/,
+    );
+    expect((await events('revive', '--all', '--json')).out).toBe('{"revived":0,"outOfOrder":1}\n');
+    expect(await events('revive', '1', '--out-of-order')).toEqual({ code: 0, out: '1 event revived\n', err: '' });
+  });
+
   test('--all revives every dead event, however many', async () => {
     await createEvents(db, some(2_500));
     await killAll(db);

@@ -1,5 +1,12 @@
 import type { Database } from '../database/connect.ts';
-import { type EventDetails, listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events/operate.ts';
+import {
+  type EventDetails,
+  listDead,
+  type ReviveOptions,
+  reviveAllDead,
+  reviveEvents,
+  showEvent,
+} from '../database/events/operate.ts';
 import type { Command } from './config.ts';
 
 export interface CommandDeps {
@@ -19,10 +26,9 @@ export async function runCommand(deps: CommandDeps, command: Exclude<Command, { 
     case 'show':
       return show(deps, command.id);
     case 'revive':
-      return revive(deps, command.ids);
+      return revive(deps, command.ids, command);
     case 'revive all':
-      sayRevived(deps, await reviveAllDead(deps.db));
-      return true;
+      return reviveAll(deps, command);
   }
 }
 
@@ -43,11 +49,17 @@ async function show({ db, json, write, complain }: CommandDeps, id: number): Pro
   return event !== undefined;
 }
 
-async function revive(deps: CommandDeps, ids: readonly number[]): Promise<boolean> {
-  const revived = await reviveEvents(deps.db, ids);
-  sayRevived(deps, revived.size);
+async function revive(deps: CommandDeps, ids: readonly number[], options: ReviveOptions): Promise<boolean> {
+  const { revived, outOfOrder } = await reviveEvents(deps.db, ids, options);
+  sayRevived(deps, { revived: revived.size });
   for (const id of new Set(ids)) {
     if (revived.has(id)) continue;
+    if (outOfOrder.has(id)) {
+      deps.complain(
+        `event ${id} is left out: a later event of its key is filled or deleted; --out-of-order revives it`,
+      );
+      continue;
+    }
     const event = await showEvent(deps.db, id);
     if (!event) deps.complain(`there is no event ${id}`);
     else if (event.status === 'dead') deps.complain(`event ${id} is locked by another connection; try again`);
@@ -56,8 +68,23 @@ async function revive(deps: CommandDeps, ids: readonly number[]): Promise<boolea
   return ids.every((id) => revived.has(id));
 }
 
-function sayRevived({ json, write }: CommandDeps, revived: number): void {
-  write(json ? JSON.stringify({ revived }) : `${revived} ${revived === 1 ? 'event' : 'events'} revived`);
+async function reviveAll(deps: CommandDeps, options: ReviveOptions): Promise<true> {
+  const answer = await reviveAllDead(deps.db, options);
+  sayRevived(deps, answer);
+  if (answer.outOfOrder > 0 && !deps.json) {
+    deps.write(
+      `${countOf(answer.outOfOrder)} left out: a later event of the same key is filled or deleted; --out-of-order revives them`,
+    );
+  }
+  return true;
+}
+
+function sayRevived({ json, write }: CommandDeps, answer: { revived: number; outOfOrder?: number }): void {
+  write(json ? JSON.stringify(answer) : `${countOf(answer.revived)} revived`);
+}
+
+function countOf(events: number): string {
+  return `${events} ${events === 1 ? 'event' : 'events'}`;
 }
 
 function deadLine({ id, attempts, createdAt, lastError }: EventDetails): string {

@@ -1,4 +1,10 @@
-import { type HandlerContext, type KindHandler, type Outcome, SourceDownError, type UserTransaction } from '../handlers/handler.ts';
+import {
+  type HandlerContext,
+  type KindHandler,
+  type Outcome,
+  SourceDownError,
+  type UserTransaction,
+} from '../handlers/handler.ts';
 import { reasonOf } from '../handlers/reason-of.ts';
 import { fillInTransaction } from './fill-in-transaction.ts';
 import { type HeldEvent, toHandlerEvent } from './held-event.ts';
@@ -35,7 +41,10 @@ export async function callHandler(
   const onOverdue = () => controller.abort(new Error(`no outcome within ${handler.timeoutMs} ms`));
   const timer = setTimeout(onOverdue, handler.timeoutMs);
   try {
-    const outcomes = await Promise.race([call(deps, handler, events, { signal, installationId: deps.installationId }), interrupted.promise]);
+    const outcomes = await Promise.race([
+      call(deps, handler, events, { signal, installationId: deps.installationId }),
+      interrupted.promise,
+    ]);
     if (outcomes.length === 0) throw new SourceDownError(0, 'the handler served none of its events');
     const rest = events.slice(outcomes.length).map(() => ({ release: 'fewer outcomes than events' }));
     return { outcomes: [...outcomes.slice(0, events.length), ...rest] };

@@ -1,0 +1,128 @@
+import type { KindClaims, KindRequest } from '../database/events/claim.ts';
+import { type KindHandler, SourceDownError } from '../handlers/handler.ts';
+import { type CallDeps, callHandler, InterruptedError } from './call-handler.ts';
+import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts';
+import type { HeldEvent } from './held-event.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+import type { ConsumerDeps } from './options.ts';
+import type { Ended, Settle } from './settle.ts';
+
+export interface KindWorkDeps extends CallDeps, Pick<ConsumerDeps, 'report' | 'transactionMs'> {
+  settle: Settle;
+  leases: LeaseKeeper;
+  /** Called when the next claim should not wait. */
+  wake: () => void;
+}
+
+/** The work on one kind. */
+export interface KindWork {
+  kind: string;
+  /** What the next claim may take; undefined while all places are taken or the circuit breaker is open. */
+  request: () => KindRequest | undefined;
+  /** Begins with what was claimed for a request. */
+  begin: (result: KindClaims, asked: KindRequest, claimedAt: number) => void;
+  /** Ms until an open circuit breaker lets one event through; 0 if it is not open. */
+  pauseMs: () => number;
+  /** More is due than the last claim took, and a good part of the places is free. */
+  wantsMore: () => boolean;
+  /** Something runs, or waits to be written. */
+  isBusy: () => boolean;
+}
+
+// So long the first free place waits for others, so that one claim serves them all.
+const GATHER_MS = 5;
+
+/**
+ * A handler has `concurrency` places: for events, or for batches. A place is free again when the handler's call has ended;
+ * as many calls again may wait for their outcomes to be written, so that handlers work meanwhile.
+ */
+export function createKindWork(
+  handler: KindHandler,
+  deps: KindWorkDeps,
+  breaker: CircuitBreaker = createCircuitBreaker(),
+): KindWork {
+  const { report, giveUp, settle, leases, wake } = deps;
+  const { kind, concurrency } = handler;
+  const running = new Set<AbortController>();
+  let unsettled = 0;
+  let isBacklogged = false;
+  // A handler that serves few at a time gets few.
+  let eventsPerCall = handler.style === 'batch' ? handler.batch : 1;
+  giveUp.addEventListener('abort', () => {
+    for (const controller of running) controller.abort(new InterruptedError('shutting down'));
+  });
+
+  const freePlaces = () => Math.min(concurrency - running.size, 2 * concurrency - running.size - unsettled);
+  const wantsMore = () => isBacklogged && breaker.state() === 'closed' && freePlaces() >= concurrency / 2;
+
+  async function run(events: readonly HeldEvent[], isTrial: boolean): Promise<void> {
+    const controller = new AbortController();
+    let kept = events.length;
+    for (const event of events) {
+      event.onLost = () => --kept === 0 && controller.abort(new InterruptedError('lost'));
+    }
+    running.add(controller);
+    const { outcomes, error } = await callHandler(deps, handler, events, controller);
+    running.delete(controller);
+    unsettled++;
+    learn(outcomes, error, isTrial);
+    onFree();
+    await Promise.all(events.map((event, index) => finish(event, outcomes[index]!)));
+    unsettled--;
+    onFree();
+  }
+
+  function onFree(): void {
+    // After a batch, what came meanwhile is claimed at once; after each single event that would be a claim of its own.
+    if (handler.style === 'batch' || wantsMore() || leases.size() === 0) wake();
+    else if (freePlaces() === 1) setTimeout(wake, GATHER_MS);
+  }
+
+  async function finish(event: HeldEvent, outcome: Ended): Promise<void> {
+    // What was lost is no longer held.
+    if (leases.holds(event)) await settle(event, handler, outcome, () => letGo(event));
+  }
+
+  function letGo(event: HeldEvent): void {
+    leases.letGo(event);
+    if (leases.size() === 0) wake();
+  }
+
+  function learn(outcomes: readonly Ended[], error: unknown, isTrial: boolean): void {
+    const served = outcomes.filter((outcome) => !('release' in outcome)).length;
+    if (served > 0) {
+      eventsPerCall = served < outcomes.length ? served : Math.min(batchOf(handler), Math.ceil(eventsPerCall * 1.1));
+      if (isTrial && breaker.close()) report.handlerBack(kind);
+    } else if (!(error instanceof InterruptedError)) {
+      // It may not be able to serve so many.
+      eventsPerCall = Math.max(1, Math.floor(outcomes.length / 2));
+    }
+    if (error instanceof SourceDownError && breaker.open(error)) report.handlerDown(kind, error);
+  }
+
+  return {
+    kind,
+    wantsMore,
+    isBusy: () => running.size + unsettled > 0,
+    pauseMs: () => (breaker.state() === 'open' ? breaker.pauseMs() : Infinity),
+    request() {
+      const state = breaker.state();
+      const free = freePlaces();
+      if (state === 'open' || free <= 0 || (state === 'half-open' && running.size > 0)) return undefined;
+      const events = handler.style === 'batch' ? eventsPerCall : free;
+      return { kind, limit: state === 'half-open' ? 1 : events, maxFailures: handler.attempts };
+    },
+    begin({ claims }, { limit }, claimedAt) {
+      isBacklogged = claims.length === limit;
+      const isTrial = breaker.state() === 'half-open';
+      const events = claims.map((claim) => ({ ...claim, kind, claimedAt, leasedAt: claimedAt, onLost: () => {} }));
+      leases.hold(events);
+      const calls = handler.style === 'batch' ? [events] : events.map((event) => [event]);
+      for (const call of calls) if (call.length > 0) void run(call, isTrial);
+    },
+  };
+}
+
+function batchOf(handler: KindHandler): number {
+  return handler.style === 'batch' ? handler.batch : 1;
+}

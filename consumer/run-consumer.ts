@@ -23,7 +23,17 @@ export async function runConsumer(options: ConsumerOptions): Promise<void> {
   // A name may repeat, also after a restart; what one consumer claims must never be another's.
   const claimedBy = `${name}.${process.pid}.${randomBytes(3).toString('hex')}`;
   const installationId = await readInstallationId(db);
-  const deps: ConsumerDeps = { db, report, claimedBy, installationId, pollMs, once, leaseMs, transactionMs, giveUp: giveUp.signal };
+  const deps: ConsumerDeps = {
+    db,
+    report,
+    claimedBy,
+    installationId,
+    pollMs,
+    once,
+    leaseMs,
+    transactionMs,
+    giveUp: giveUp.signal,
+  };
   await addKinds(
     db,
     handlers.kinds.map(({ kind }) => kind),

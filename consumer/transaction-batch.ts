@@ -7,7 +7,7 @@ import { toGiveBack } from './give-back.ts';
 import { toHandlerEvent } from './held-event.ts';
 import type { ConsumerDeps } from './options.ts';
 
-type BatchDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp' | 'report'>;
+type BatchDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'installationId' | 'giveUp' | 'report'>;
 
 export interface TransactionBatch {
   /** How many events it locked. */
@@ -26,7 +26,7 @@ const HANDLERS_SHARE = 0.5;
  * outcomes: in one transaction, so that a process that is killed leaves nothing behind. Rejects if the transaction is lost.
  */
 export async function runTransactionBatch(
-  { db, claimedBy, giveUp, report }: BatchDeps,
+  { db, claimedBy, installationId, giveUp, report }: BatchDeps,
   handler: TransactionHandler,
   { since, limitMs, signal }: { since: string; limitMs: number; signal: AbortSignal },
 ): Promise<TransactionBatch> {
@@ -41,7 +41,7 @@ export async function runTransactionBatch(
       if (giveUp.aborted || performance.now() - startedAt > limitMs * HANDLERS_SHARE) break;
       const { trx, revoke, rollback } = transaction.begin(`event ${claim.id}`);
       const event = toHandlerEvent({ ...claim, kind });
-      const outcome = await attempt(() => handler.handleIn(event, trx, { signal })).finally(revoke);
+      const outcome = await attempt(() => handler.handleIn(event, trx, { signal, installationId })).finally(revoke);
       const lost = transaction.lost();
       if (lost) throw lost;
       if ('valor' in outcome) {

@@ -12,6 +12,7 @@ import { addKinds } from './events/kinds.ts';
 import { reviveEvents } from './events/operate.ts';
 import { countEvents, findEvent, findSettledEvents } from './events/read.ts';
 import { fillEvents, giveBackEvents, renewEvents } from './events/settle.ts';
+import { readInstallationId } from './installation.ts';
 import { loadSchema } from './load-schema.ts';
 import { splitStatements } from './sql-script.ts';
 
@@ -39,7 +40,7 @@ describe('each account can do its work', () => {
     expect(await findEvent(producer, 3)).toMatchObject({ status: 'pending' });
     await sql`UPDATE Events SET due_at = NULL WHERE id = 2`.execute(db);
     expect(await findSettledEvents(producer, [1, 2])).toMatchObject([{ id: 2, status: 'dead' }]);
-    expect(await reviveEvents(producer, [1, 2])).toEqual(new Set([2]));
+    expect((await reviveEvents(producer, [1, 2])).revived).toEqual(new Set([2]));
     const once = await createEventsOnce(producer, [{ key: 'order-17', events: [{}] }]);
     expect(once.get('order-17')).toEqual({ firstId: 4, howMany: 1 });
     expect(await forgetKeys(producer, { olderThanMs: 60_000, limit: 10 })).toBe(0);
@@ -128,7 +129,7 @@ describe('each account is refused what is not its business', () => {
       "CALL create_events_by_key('[]')",
       'CALL forget_keys(0, 1)',
       'CALL raise_counter()',
-      "CALL revive_events('[1]')",
+      "CALL revive_events('[1]', 0)",
     ],
   };
   const rows = Object.entries(REFUSED).flatMap(([account, statements]) =>

@@ -78,7 +78,8 @@ CREATE TABLE IF NOT EXISTS EventPayloads (
   payload       LONGTEXT        NULL, -- text and not JSON, which would reorder members and round numbers
   trace         VARCHAR(1024) CHARACTER SET ascii COLLATE ascii_bin NULL,
   payload_bytes INT UNSIGNED    NOT NULL,
-  PRIMARY KEY (id)
+  PRIMARY KEY (id),
+  KEY by_key (event_key, id) -- says what came after an event that is to be revived
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- The events of each ordering key that are neither filled nor dead. The first of a key is due, the others wait for it.
@@ -212,16 +213,17 @@ BEGIN
         SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = EventPayloads.event_key
         ORDER BY event_key, id LIMIT 1
       ) AS id
-      FROM EventPayloads WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many
+      FROM EventPayloads FORCE INDEX (PRIMARY) WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many
     ) AS heads
     STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = heads.event_key AND EventKeys.id = heads.id
     FOR UPDATE /*!80000 OF EventKeys */
   ) AS heads_locked;
   INSERT INTO EventKeys (event_key, id, own_due_at)
     SELECT EventPayloads.event_key, Events.id, Events.due_at
-    FROM EventPayloads STRAIGHT_JOIN Events ON Events.id = EventPayloads.id
-    WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL;
-  UPDATE EventPayloads STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventPayloads.id
+    FROM EventPayloads FORCE INDEX (PRIMARY) STRAIGHT_JOIN Events ON Events.id = EventPayloads.id
+    WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL
+    ON DUPLICATE KEY UPDATE own_due_at = Events.due_at; -- somebody killed it by hand, and nobody has looked since
+  UPDATE EventPayloads FORCE INDEX (PRIMARY) STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventPayloads.id
     SET Events.due_at = '9999-12-31 00:00:00', Events.processing = 2
     WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL
       AND EXISTS (
@@ -395,7 +397,7 @@ BEGIN
   END IF;
   IF claimed IS NOT NULL THEN
     SELECT COUNT(*) > 0 INTO has_payloads
-      FROM (SELECT 1 FROM EventPayloads WHERE id BETWEEN first_id AND last_id LIMIT 1) AS found;
+      FROM (SELECT 1 FROM EventPayloads FORCE INDEX (PRIMARY) WHERE id BETWEEN first_id AND last_id LIMIT 1) AS found;
     IF has_payloads THEN
       CALL cut_claim(claimed, last_due_at);
       SET how_many = 0; -- it may have been cut
@@ -748,14 +750,14 @@ BEGIN
   UPDATE DBStatus SET id = GREATEST(id, (SELECT COALESCE(MAX(id), 0) FROM Events));
 END //
 
--- Makes those of [id, …] that are dead due at once, with all attempts before them, and answers which. Where others of its
--- key are open, one waits for the first of them. SKIP LOCKED: one that somebody else has locked holds up no other.
+-- Makes those of [id, …] that are dead due at once, with all attempts before them, and answers which; and which are left
+-- out since a later event of their key is filled or deleted, unless that is asked for.
 DROP PROCEDURE IF EXISTS revive_events //
-CREATE PROCEDURE revive_events(IN ids JSON)
+CREATE PROCEDURE revive_events(IN ids JSON, IN out_of_order BOOLEAN)
 BEGIN
-  DECLARE dead LONGTEXT;
+  DECLARE dead, late LONGTEXT;
   DECLARE keyed_id BIGINT UNSIGNED;
-  DECLARE is_last BOOLEAN DEFAULT FALSE;
+  DECLARE is_last, has_keys BOOLEAN DEFAULT FALSE;
   DECLARE keyed CURSOR FOR
     SELECT EventPayloads.id FROM JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
     STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id
@@ -763,12 +765,22 @@ BEGIN
   DECLARE CONTINUE HANDLER FOR NOT FOUND SET is_last = TRUE;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
+  SELECT COUNT(*) > 0 INTO has_keys FROM JSON_TABLE(ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
+    STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id WHERE event_key IS NOT NULL;
+  IF has_keys THEN
+    -- Nobody else adds to a key meanwhile: two that find it empty would both be due.
+    SELECT COUNT(*) > 0 INTO has_keys FROM DBStatus FOR UPDATE;
+  END IF;
+  -- SKIP LOCKED: one that somebody else has locked holds up no other.
   SELECT JSON_ARRAYAGG(found.id) INTO dead FROM (
     SELECT Events.id FROM JSON_TABLE(ids, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
     WHERE Events.due_at IS NULL AND (Events.valor IS NULL OR Events.valor = '')
     LIMIT 10000 FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
   ) AS found;
+  IF dead IS NOT NULL AND has_keys AND NOT out_of_order THEN
+    CALL leave_out_late(dead, late);
+  END IF;
   IF dead IS NOT NULL THEN
     UPDATE JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
@@ -779,11 +791,74 @@ BEGIN
       FETCH keyed INTO keyed_id;
       IF is_last THEN LEAVE each_keyed; END IF;
       CALL insert_keys(keyed_id - 1, 1);
+      CALL put_in_front(keyed_id);
     END LOOP;
     CLOSE keyed;
   END IF;
-  SELECT dead AS revived;
+  SELECT dead AS revived, late AS out_of_order;
   COMMIT;
+END //
+
+-- Part of a revival: takes those out of the list of which a later event of the same key is filled or deleted. A dead one may
+-- still come after them.
+DROP PROCEDURE IF EXISTS leave_out_late //
+CREATE PROCEDURE leave_out_late(INOUT dead LONGTEXT, OUT late LONGTEXT)
+BEGIN
+  SELECT CONCAT('[', GROUP_CONCAT(IF(last_id > id, NULL, id)), ']'), CONCAT('[', GROUP_CONCAT(IF(last_id > id, id, NULL)), ']')
+    INTO dead, late
+    FROM (
+      SELECT chosen.id, last_id
+      FROM JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
+      LEFT JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id
+      LEFT JOIN (
+        -- Once for each key: there may be 100,000 that wait behind.
+        SELECT event_key, (
+            SELECT later.id FROM EventPayloads AS later FORCE INDEX (by_key)
+            LEFT JOIN Events FORCE INDEX (PRIMARY) ON Events.id = later.id
+            WHERE later.event_key = given.event_key AND (Events.id IS NULL OR Events.valor <> '')
+            ORDER BY later.event_key DESC, later.id DESC LIMIT 1
+          ) AS last_id
+        FROM (
+          SELECT DISTINCT event_key FROM JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
+          STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id WHERE event_key IS NOT NULL
+        ) AS given
+        LIMIT 10000 -- merged into the outer query, MariaDB 10.11 does not find given.event_key at the second call
+      ) AS lasts ON lasts.event_key = EventPayloads.event_key
+    ) AS found;
+END //
+
+-- Part of a revival: lets an event that waits for later ones of its key go before them, unless one of them is held. That
+-- one's row may be locked by whoever waits for us: it is passed over, as if it were held.
+DROP PROCEDURE IF EXISTS put_in_front //
+CREATE PROCEDURE put_in_front(IN revived_id BIGINT UNSIGNED)
+BEGIN
+  DECLARE its_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+  DECLARE first_id, running_id BIGINT UNSIGNED;
+  DECLARE is_free BOOLEAN DEFAULT TRUE;
+  SELECT event_key INTO its_key FROM EventPayloads WHERE id = revived_id;
+  SELECT MIN(id) INTO first_id FROM EventKeys FORCE INDEX (PRIMARY) WHERE event_key = its_key;
+  IF first_id = revived_id THEN
+    SELECT (
+      SELECT Events.id FROM EventKeys FORCE INDEX (PRIMARY)
+      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventKeys.id
+      WHERE EventKeys.event_key = its_key AND Events.open = 1 AND Events.due_at < '9999-12-31'
+      ORDER BY EventKeys.event_key, EventKeys.id LIMIT 1
+    ) INTO running_id;
+    IF running_id <> revived_id THEN
+      SELECT COUNT(*) INTO is_free FROM Events FORCE INDEX (PRIMARY)
+        WHERE id = running_id AND open = 1 AND processing <> 1 AND due_at < '9999-12-31'
+        FOR UPDATE SKIP LOCKED;
+      IF is_free THEN
+        UPDATE EventKeys SET own_due_at = (SELECT due_at FROM Events WHERE id = running_id)
+          WHERE event_key = its_key AND id = running_id;
+        UPDATE Events SET due_at = '9999-12-31 00:00:00', processing = 2 WHERE id = running_id;
+      END IF;
+    END IF;
+    IF is_free THEN
+      UPDATE Events SET due_at = UTC_TIMESTAMP(3), processing = IF(kind = 1, 0, 2)
+        WHERE id = revived_id AND due_at = '9999-12-31 00:00:00';
+    END IF;
+  END IF;
 END //
 
 DELIMITER ;

@@ -77,7 +77,7 @@ function toTransactionHandler(kind: string, definition: TransactionDefinition): 
     async handleIn(event, trx, context) {
       const fit = await fitPayload(definition, event);
       if ('dead' in fit) return fit;
-      const result = await definition.inTransaction({ ...fit, signal: context.signal }, trx, context);
+      const result = await definition.inTransaction({ ...fit, ...context }, trx, context);
       const outcome = toOutcome(kind, result);
       if ('effect' in outcome) await outcome.effect?.(trx);
       return outcome;

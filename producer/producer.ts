@@ -95,8 +95,8 @@ function databaseDeps({ db, createBatch = 1_000, createQueueLimit = 50_000, crea
     checkReady: createReadyCheck(db),
     listDead: (page) => listDead(db, page),
     showEvent: (id) => showEvent(db, id),
-    reviveEvents: (ids) => reviveEvents(db, ids),
-    reviveAllDead: () => reviveAllDead(db),
+    reviveEvents: (ids, options) => reviveEvents(db, ids, options),
+    reviveAllDead: (options) => reviveAllDead(db, options),
   } satisfies Partial<AppDeps>;
 }
 

@@ -64,5 +64,5 @@ test('with accounts of their own, secrets in files and tokens, the processes ser
   expect((await ask('/1', 'other')).status).toBe(401);
   expect((await ask('/operator/events/1', 'new')).status).toBe(401);
   expect(await (await ask('/operator/events/1', 'operator')).json()).toMatchObject({ ...event, attempts: 1 });
-  expect(await (await ask('/operator/dead/revive', 'operator', 'POST')).json()).toEqual({ revived: 0 });
+  expect(await (await ask('/operator/dead/revive', 'operator', 'POST')).json()).toEqual({ revived: 0, outOfOrder: 0 });
 });

@@ -59,22 +59,49 @@ export async function showEvent(db: Database, id: number): Promise<EventDetails 
   return row && toDetails(row);
 }
 
-/** dead -> pending, due at once, with all its attempts before it again. Resolves to those of the ids that were dead. */
-export async function reviveEvents(db: Database, ids: readonly number[]): Promise<Set<number>> {
-  const { rows } = await sql<{ revived: string | null }[]>`CALL revive_events(${JSON.stringify(ids)})`.execute(db);
-  return new Set(JSON.parse(rows[0]![0]!.revived ?? '[]') as number[]);
+export interface ReviveOptions {
+  /** Revive also those of which a later event of the same key is filled or deleted. @default false */
+  outOfOrder?: boolean;
+}
+
+export interface Revived<T> {
+  revived: T;
+  /** Left out: still dead, since a later event of the same key is filled or deleted. */
+  outOfOrder: T;
+}
+
+/**
+ * dead -> pending, due at once, with all its attempts before it again. An event with a key goes before those of its key that
+ * wait, and behind one that is held. Ids that are in neither answer were not dead, or are locked by another connection.
+ */
+export async function reviveEvents(
+  db: Database,
+  ids: readonly number[],
+  { outOfOrder = false }: ReviveOptions = {},
+): Promise<Revived<Set<number>>> {
+  const { rows } = await sql<ReviveRow[]>`CALL revive_events(${JSON.stringify(ids)}, ${outOfOrder})`.execute(db);
+  const { revived, out_of_order } = rows[0]![0]!;
+  return { revived: toIds(revived), outOfOrder: toIds(out_of_order) };
+}
+
+type ReviveRow = { revived: string | null; out_of_order: string | null };
+
+function toIds(list: string | null): Set<number> {
+  return new Set(JSON.parse(list ?? '[]') as number[]);
 }
 
 /**
  * dead -> pending, for all that are dead, in batches. Resolves to how many. After an error part of them is revived, and
  * it may be called again.
  */
-export async function reviveAllDead(db: Database): Promise<number> {
-  let revived = 0;
+export async function reviveAllDead(db: Database, options: ReviveOptions = {}): Promise<Revived<number>> {
+  const total = { revived: 0, outOfOrder: 0 };
   for (let after = 0; ; ) {
     const ids = (await listDead(db, { limit: REVIVE_BATCH, after })).map(({ id }) => id);
-    if (ids.length === 0) return revived;
-    revived += (await reviveEvents(db, ids)).size;
+    if (ids.length === 0) return total;
+    const { revived, outOfOrder } = await reviveEvents(db, ids, options);
+    total.revived += revived.size;
+    total.outOfOrder += outOfOrder.size;
     after = ids.at(-1)!;
   }
 }

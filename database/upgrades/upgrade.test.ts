@@ -126,7 +126,7 @@ describe.each(Object.entries(VERSION_1))('%s', (_, file) => {
     ]);
     const fills = claims.map((claim) => ({ ...claim, valor: 'rio' }));
     expect(await fillEvents(db, { claimedBy: 'b', claims: fills })).toMatchObject({ written: fills });
-    expect(await reviveEvents(db, [6])).toEqual(new Set([6]));
+    expect((await reviveEvents(db, [6])).revived).toEqual(new Set([6]));
     const again = await createEventsOnce(db, [{ key: 'order-17', events: [{}] }]);
     expect(again.get('order-17')).toEqual({ firstId: 7, howMany: 1 });
     expect(await createEvents(db, [{}])).toBe(8);

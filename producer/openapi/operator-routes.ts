@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { databaseDown, json, parametersOf, problem, type RouteDescriptions } from './parts.ts';
-import { deadQuerySchema, eventSchema, idPathSchema } from './schemas.ts';
+import { deadQuerySchema, eventSchema, idPathSchema, reviveQuerySchema } from './schemas.ts';
 
 const moment = (description: string) => z.iso.datetime().nullable().meta({ description });
 
@@ -29,11 +29,21 @@ export const revivedSchema = z
   .object({ revived: z.int().min(0).meta({ description: 'How many dead events are pending again' }) })
   .meta({ id: 'Revived' });
 
+export const allRevivedSchema = revivedSchema
+  .extend({
+    outOfOrder: z
+      .int()
+      .min(0)
+      .meta({ description: 'How many are left out: a later event of their key is filled or deleted' }),
+  })
+  .meta({ id: 'AllRevived' });
+
 const refused = {
   401: problem('No operator’s token, or one that is not known'),
   ...databaseDown,
 };
 const operator = { tags: ['operator'], security: [{ operator: [] }] };
+const reviveQuery = parametersOf('query', reviveQuerySchema);
 const ofOneEvent = { ...operator, parameters: parametersOf('path', idPathSchema) };
 
 /** One description for each route under /operator. */
@@ -57,16 +67,22 @@ export const operatorRoutes = {
   'POST /operator/dead/revive': {
     ...operator,
     summary: 'Revive all dead events; after an error some are, and it may be asked again',
-    responses: { 200: json('They are pending again', revivedSchema), ...refused },
+    parameters: reviveQuery,
+    responses: {
+      200: json('They are pending again', allRevivedSchema),
+      400: problem('A parameter is malformed'),
+      ...refused,
+    },
   },
   'POST /operator/dead/:id/revive': {
     ...ofOneEvent,
     summary: 'Revive one dead event',
+    parameters: [...ofOneEvent.parameters, ...reviveQuery],
     responses: {
       200: json('It is pending again', revivedSchema),
-      400: problem('Not an id'),
+      400: problem('Not an id, or a parameter is malformed'),
       404: problem('No event has this id'),
-      409: problem('The event is not dead'),
+      409: problem('The event is not dead, or a later one of its key is filled or deleted'),
       ...refused,
     },
   },

@@ -133,6 +133,14 @@ export const createQuerySchema = z.strictObject({
 
 export const noQuerySchema = z.strictObject({});
 
+/** `?outOfOrder=true` */
+export const reviveQuerySchema = z.strictObject({
+  outOfOrder: z
+    .enum(['true', 'false'])
+    .default('false')
+    .meta({ description: 'Whether to revive an event although a later one of its key is filled or deleted' }),
+});
+
 /** `?limit=100&after=7` */
 export const deadQuerySchema = z.strictObject({
   limit: wholeNumber({ min: 1, max: MAX_DEAD })

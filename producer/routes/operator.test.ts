@@ -6,7 +6,7 @@ import { countEvents, findEvent } from '../../database/events/read.ts';
 import { connectForeignClient } from '../../tests/foreign-client.ts';
 import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../../tests/producer-app.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
-import { deadEventsSchema, eventDetailsSchema, revivedSchema } from '../openapi/operator-routes.ts';
+import { allRevivedSchema, deadEventsSchema, eventDetailsSchema, revivedSchema } from '../openapi/operator-routes.ts';
 import type { ProducerOptions } from '../producer.ts';
 
 const database = await useTestDatabase();
@@ -98,11 +98,43 @@ describe('POST /operator/dead/…', () => {
     expect((await ask('POST /operator/dead/1/revive')).status).toBe(200);
   });
 
+  describe('an event whose successor is filled', () => {
+    const create = async () => {
+      await createEvents(db, [{ key: 'k' }, { key: 'k' }]);
+      await killAll(db);
+      await fillAll(db, 'rio');
+    };
+
+    test('is revived only if that is asked for', async () => {
+      await create();
+      const refused = await ask('POST /operator/dead/1/revive');
+      expect(refused.status).toBe(409);
+      expect(await problemOf(refused)).toMatchObject({
+        detail: expect.stringMatching(/^A later event with the key of event 1 is filled .*\?outOfOrder=true/),
+      });
+      const revived = await answerOf(await ask('POST /operator/dead/1/revive?outOfOrder=true'));
+      expect(revivedSchema.parse(revived)).toEqual({ revived: 1 });
+    });
+
+    test('is left out of all, and counted', async () => {
+      await create();
+      const left = await answerOf(await ask('POST /operator/dead/revive?outOfOrder=false'));
+      expect(allRevivedSchema.strict().parse(left)).toEqual({ revived: 0, outOfOrder: 1 });
+      const all = await answerOf(await ask('POST /operator/dead/revive?outOfOrder=true'));
+      expect(all).toEqual({ revived: 1, outOfOrder: 0 });
+    });
+
+    test.each(['dead/1/revive', 'dead/revive'])('%s refuses parameters that it does not know', async (path) => {
+      for (const query of ['outOfOrder=1', 'out=true', 'outOfOrder=true&outOfOrder=true'])
+        expect((await ask(`POST /operator/${path}?${query}`)).status).toBe(400);
+    });
+  });
+
   test('revive revives all', async () => {
     await createEvents(db, some(1_500));
     await killAll(db);
-    expect(await answerOf(await ask('POST /operator/dead/revive'))).toEqual({ revived: 1_500 });
-    expect(await answerOf(await ask('POST /operator/dead/revive'))).toEqual({ revived: 0 });
+    expect(await answerOf(await ask('POST /operator/dead/revive'))).toEqual({ revived: 1_500, outOfOrder: 0 });
+    expect(await answerOf(await ask('POST /operator/dead/revive'))).toEqual({ revived: 0, outOfOrder: 0 });
   });
 
   test.each([true, false])(

@@ -1,12 +1,12 @@
-import type { Hono } from 'hono';
-import type { DeadPage, EventDetails } from '../../database/events/operate.ts';
+import type { Context, Hono } from 'hono';
+import type { DeadPage, EventDetails, Revived, ReviveOptions } from '../../database/events/operate.ts';
 import { allow } from '../http/allow-methods.ts';
 import { answerJson, answerJsonText } from '../http/answer.ts';
 import { Problem, unavailable } from '../http/problem.ts';
 import { readQuery } from '../http/query.ts';
 import type { RequestVariables } from '../http/request-log.ts';
 import { requireToken } from '../http/tokens.ts';
-import { deadQuerySchema, MAX_DEAD } from '../openapi/schemas.ts';
+import { deadQuerySchema, MAX_DEAD, reviveQuerySchema } from '../openapi/schemas.ts';
 import { isTransient } from '../to-problem.ts';
 import { noEvent, toEventId } from './event-id.ts';
 import { eventDetailsJson } from './event-json.ts';
@@ -16,9 +16,8 @@ export interface OperatorRouteDeps {
   operatorTokens: readonly string[];
   listDead: (page: DeadPage) => Promise<EventDetails[]>;
   showEvent: (id: number) => Promise<EventDetails | undefined>;
-  /** Resolves to those that were dead. */
-  reviveEvents: (ids: readonly number[]) => Promise<Set<number>>;
-  reviveAllDead: () => Promise<number>;
+  reviveEvents: (ids: readonly number[], options: ReviveOptions) => Promise<Revived<Set<number>>>;
+  reviveAllDead: (options: ReviveOptions) => Promise<Revived<number>>;
 }
 
 /** What an operator sees and does over HTTP. Every path under /operator asks for an operator's token. */
@@ -41,15 +40,17 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorRou
   });
 
   app.post('/operator/dead/revive', async (c) => {
-    const revived = await reviveAllDead().catch((error: unknown) => {
+    const answer = await reviveAllDead(reviveOptions(c)).catch((error: unknown) => {
       throw isTransient(error) ? unavailable('The database was lost. Some may be revived already; ask again.') : error;
     });
-    return answerJson(c, 200, { revived });
+    return answerJson(c, 200, answer);
   });
 
   app.post('/operator/dead/:id/revive', async (c) => {
     const id = toEventId(c.req.param('id'));
-    if ((await reviveEvents([id])).has(id)) return answerJson(c, 200, { revived: 1 });
+    const { revived, outOfOrder } = await reviveEvents([id], reviveOptions(c));
+    if (revived.has(id)) return answerJson(c, 200, { revived: 1 });
+    if (outOfOrder.has(id)) throw new Problem({ status: 409, detail: outOfOrderSentence(id) });
     const event = await showEvent(id);
     if (!event) throw noEvent(id);
     if (event.status === 'dead') throw unavailable(`Event ${id} is locked by another connection. Nothing was changed.`);
@@ -59,4 +60,13 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorRou
   for (const path of ['/operator/dead', '/operator/events/:id']) app.all(path, allow('GET, HEAD'));
   for (const path of ['/operator/dead/revive', '/operator/dead/:id/revive']) app.all(path, allow('POST'));
   app.all('/operator/*', (c) => c.notFound());
+}
+
+function reviveOptions(c: Context): ReviveOptions {
+  const { outOfOrder } = readQuery(c, reviveQuerySchema, 'The parameter is outOfOrder, true or false, at most once.');
+  return { outOfOrder: outOfOrder === 'true' };
+}
+
+function outOfOrderSentence(id: number): string {
+  return `A later event with the key of event ${id} is filled or deleted, so it would run out of order; ?outOfOrder=true revives it all the same.`;
 }
