@@ -79,19 +79,15 @@ describe('docs/design.md', () => {
   test('prints the claim and the fill as they are in the code', () => {
     const blocks = codeBlocks(design).filter(({ language }) => language === 'sql');
     expect(blocks.length).toBeGreaterThanOrEqual(3);
-    const sources = ['init.sql', 'events/claim.ts', 'events/fence.ts', 'events/settle.ts'].map((file) =>
-      textOf(`database/${file}`),
-    );
-    // In the code the values are template holes; the document shows them as :names.
-    const shape = (text: string) => plain(text).replaceAll(/\$\{[^}]*\}|:\w+/g, '?');
-    for (const { code } of blocks) expect(shape(sources.join('\n'))).toContain(shape(code));
+    const source = plain(textOf('database/init.sql'));
+    for (const { code } of blocks) expect(source).toContain(plain(code));
   });
 
   test('draws the life cycle with functions that exist', () => {
     const sources = globSync('database/events/*.ts').map(textOf).join('\n');
     const names = [...design.matchAll(/-->.*: (\w+Events)\b/g)].map(([, name]) => name!);
     expect(new Set(names).size).toBeGreaterThanOrEqual(6);
-    expect(names.filter((name) => !sources.includes(`function ${name}(`))).toEqual([]);
+    expect(names.filter((name) => !new RegExp(`function ${name}[(<]`).test(sources))).toEqual([]);
   });
 
   test('names each folder of the product in the table of files', () => {
@@ -130,8 +126,8 @@ test('README.md leads to each document', () => {
   expect(others.filter((document) => !links(textOf('README.md')).includes(document))).toEqual([]);
 });
 
-// Made at run time.
-const NOT_HERE = /^(\.data|secrets|site)\/|^results\/SERVER/;
+// Made at run time, or by the reader.
+const NOT_HERE = /^(\.data|secrets|site)\/|^results\/SERVER|^mine\.ts$/;
 const FILE = /^[\w.-]+(\/[\w.-]+)*(\/|\.(ts|sql|conf|md|yaml|json|sh|svg|lua|txt))$/;
 
 test.each(DOCUMENTS)('%s names files that exist', (document) => {
