@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { metaOf } from '../process/setting-kinds.ts';
 import { consumerSettings, helpText, optionName, readConsumerConfig } from './config.ts';
 
 describe('the settings of a consumer', () => {
@@ -94,9 +95,10 @@ test('the name of the machine is a name that can be used', () => {
 
 test('the help names every option and variable, with its default', () => {
   const help = helpText();
-  for (const variable of Object.keys(consumerSettings)) {
+  for (const [variable, setting] of Object.entries(consumerSettings)) {
+    const { default: preset } = metaOf(setting);
     expect(help).toMatch(new RegExp(`^ +--${optionName(variable)}( …)? `, 'm'));
-    expect(help).toMatch(new RegExp(`^ +${variable}: .*default `, 'm'));
+    expect(help).toMatch(new RegExp(`^ +${variable}: .*${preset && 'default '}`, 'm'));
   }
   for (const flag of ['once', 'quiet', 'verbose', 'help']) expect(help).toMatch(new RegExp(`^ +--${flag} +\\S`, 'm'));
 });

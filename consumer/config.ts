@@ -24,17 +24,17 @@ export const consumerSettings = {
   CONSUMER_BATCH: wholeNumber({
     max: 10_000,
     default: 1_000,
-    why: 'The limit of events in one claim; large batches make a drain fast',
+    why: 'The limit of words in one call of the word service; large batches make a drain fast',
   }),
   CONSUMER_CONCURRENCY: wholeNumber({
     max: 100,
     default: 2,
-    why: 'The limit of batches in progress: one is claimed while another is filled',
+    why: 'The limit of calls of the word service at once',
   }),
   CONSUMER_POLL_MS: milliseconds({
     default: CONSUMER_DEFAULTS.pollMs,
     max: 60_000,
-    why: 'The pause after a claim that found nothing; after a claim of less than a batch, the longest pause',
+    why: 'The pause between two claims while nothing is due; while events come it is shorter by itself',
   }),
   WORD_SERVICE_URL: url({
     protocols: ['http:', 'https:'],
@@ -61,11 +61,11 @@ export const consumerSettings = {
   MAX_ATTEMPTS: wholeNumber({
     max: 1_000_000,
     default: 5,
-    why: 'An event dies when the attempt with this number fails; a claim whose lease ran out counts as one',
+    why: 'A word is dead after so many failures; a lost lease counts as one',
   }),
   RETRY_DELAY_MS: milliseconds({
     default: 10_000,
-    why: 'The pause before the second attempt of an event; it doubles each time, up to 60 times as long',
+    why: 'The pause after the first failure of a word; it doubles each time, up to 60 times as long',
   }),
   SHUTDOWN_GRACE_MS: milliseconds({
     min: 0,
