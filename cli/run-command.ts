@@ -94,9 +94,11 @@ function deadLine({ id, attempts, createdAt, lastError }: EventDetails): string 
 function detailLines(event: EventDetails): string[] {
   const moment = (date: Date | null, otherwise: string) => date?.toISOString() ?? otherwise;
   const details = {
+    kind: event.kind,
     status: event.status,
     value: event.valor ?? 'none',
     attempts: String(event.attempts),
+    failures: String(event.failures),
     'claimed by': event.claimedBy ?? 'nobody',
     'due at': moment(event.dueAt, 'never'),
     'created at': moment(event.createdAt, 'unknown'),

@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS Events (
   attempts    INT UNSIGNED      NOT NULL DEFAULT 0,
   lease_until DATETIME(3)       NOT NULL DEFAULT '2000-01-01 00:00:00',
   due_at      DATETIME(3)       NULL DEFAULT (UTC_TIMESTAMP(3)),   -- from when on it may be claimed. NULL: dead. Year 9999: it waits for its key
-  failures    SMALLINT UNSIGNED NOT NULL DEFAULT 0,                -- failed attempts and lost leases
+  failures    INT UNSIGNED      NOT NULL DEFAULT 0,                -- failed attempts and lost leases
   waits       INT UNSIGNED      NOT NULL DEFAULT 0,                -- how often its handler said: later
   created_at  DATETIME(3)       NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   filled_at   DATETIME(3)       NULL,

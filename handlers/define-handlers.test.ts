@@ -179,7 +179,7 @@ describe('is refused, in one sentence that names the kind and the option:', () =
     [{ '': handle }, `'' cannot be a kind`],
     [
       { email: 'mar' },
-      `The kind 'email' has no handler: expected a function, or an object with handle or handleBatch.`,
+      `The kind 'email' has no handler: expected a function, or an object with handle, handleBatch or inTransaction.`,
     ],
     [{ email: null }, `The kind 'email' has no handler`],
     [{ email: { attempts: 3 } }, `The kind 'email' has no handler`],

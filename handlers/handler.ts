@@ -99,8 +99,8 @@ export class SourceDownError extends Error {
   override readonly name = 'SourceDownError';
   readonly pauseMs: number;
 
-  constructor(pauseMs = 0, message = 'the source is down') {
-    super(message);
+  constructor(pauseMs = 0, message = 'the source is down', options?: ErrorOptions) {
+    super(message, options);
     this.pauseMs = pauseMs;
   }
 }

@@ -3,6 +3,7 @@ import { dropBody, RefusedBodyError, readBoundedBody } from './bounded-body.ts';
 import type { BatchDefinition } from './definition.ts';
 import { SourceDownError } from './handler.ts';
 import { TIMER_LIMIT_MS } from './limits.ts';
+import { reasonOf } from './reason-of.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export interface WordHandlerOptions {
@@ -42,6 +43,9 @@ export function createWordHandler(options: WordHandlerOptions): BatchDefinition 
         maxRetryTime: totalMs,
         signal: deadline,
         shouldRetry: ({ error }) => !(error instanceof SourceDownError || error instanceof RefusedBodyError),
+      }).catch((cause: unknown) => {
+        // A service that fails is no event's fault, whatever is wrong with it.
+        throw cause instanceof SourceDownError ? cause : new SourceDownError(0, reasonOf(cause), { cause });
       });
       return words.slice(0, events.length).map(toWord);
     },

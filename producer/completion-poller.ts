@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/connect.ts';
+import { noticesFor } from '../database/events/notices.ts';
 import { findSettledEvents, type SettledEvent } from '../database/events/read.ts';
 
 export interface CompletionPollerDeps {
@@ -36,6 +37,9 @@ const MISSING_MS = 1_000;
 // Node fires a longer timer at once; nobody waits for 24 days.
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+// So long at least from one look to the next, however many events a consumer in this process fills.
+const AFTER_NOTICE_MS = 5;
+
 /**
  * One query per tick answers all waiting requests of this process, however many they are; none while nobody waits. The
  * first look after a pause comes after half a tick, unless the last one is not yet a tick ago.
@@ -45,6 +49,10 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
   const waiting = new Set<Waiter>();
   let stopped = false;
   let somebodyWaits = Promise.withResolvers<void>();
+  // A consumer in the same process says when it has filled events.
+  const notices = noticesFor(deps.db);
+  let hasNotice = false;
+  let notice = new AbortController();
 
   const waitFor: WaitFor = (id, signal, limitMs = Infinity) =>
     new Promise((resolve) => {
@@ -70,8 +78,19 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
     somebodyWaits.resolve();
   }
 
+  function onNotice(): void {
+    hasNotice = true;
+    notice.abort();
+  }
+
+  async function sleepUntilNotice(ms: number, signal: AbortSignal): Promise<void> {
+    notice = new AbortController();
+    if (ms > 0) await sleep(ms, undefined, { signal: AbortSignal.any([signal, notice.signal]) }).catch(() => {});
+  }
+
   async function run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', letAllGo);
+    notices.on('settled', onNotice);
     let delayMs = pollMs / 2;
     while (!signal.aborted) {
       if (waiting.size === 0) {
@@ -81,11 +100,14 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
         // An event that was just created is not filled yet, but with a consumer near it will be soon.
         delayMs = Math.max(delayMs - (performance.now() - idleFrom), pollMs / 2);
       }
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      await sleep(Math.min(delayMs, AFTER_NOTICE_MS), undefined, { signal }).catch(() => {});
+      if (!hasNotice) await sleepUntilNotice(delayMs - AFTER_NOTICE_MS, signal);
+      hasNotice = false;
       if (!signal.aborted && waiting.size > 0) delayMs = await pollRound(deps, waiting);
     }
     letAllGo();
     signal.removeEventListener('abort', letAllGo);
+    notices.off('settled', onNotice);
   }
 
   return { waitFor, size: () => waiting.size, run };
