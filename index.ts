@@ -6,16 +6,23 @@ export { runConsumer } from './consumer/run-consumer.ts';
 export { connectDatabase, type Database, type DatabaseOptions } from './database/connect.ts';
 export { DatabaseError, type DatabaseFault } from './database/database-error.ts';
 export { defineHandlers } from './handlers/define-handlers.ts';
-export type { BatchDefinition, Definition, HandlerOptions, SingleDefinition } from './handlers/definition.ts';
+export type {
+  BatchDefinition,
+  Definition,
+  HandlerOptions,
+  SingleDefinition,
+  TransactionDefinition,
+} from './handlers/definition.ts';
 export {
   type HandlerContext,
   type HandlerEvent,
   type HandlerInput,
   type Json,
   SourceDownError,
+  type UserTransaction,
 } from './handlers/handler.ts';
 export type { Handlers } from './handlers/handlers.ts';
-export { dead, later } from './handlers/outcome.ts';
+export { dead, done, later } from './handlers/outcome.ts';
 export { type WebhookOptions, webhook } from './handlers/webhook.ts';
 export { createWordHandler, type WordHandlerOptions } from './handlers/words.ts';
 export { QueueFullError } from './producer/create-batcher.ts';

@@ -79,10 +79,12 @@ describe('show', () => {
     const row = await db.selectFrom('Events').selectAll().executeTakeFirstOrThrow();
     expect(out.split('\n')).toEqual([
       'event #1',
+      '  kind        word',
       '  status      filled',
       '  value       rio',
       '  attempts    1',
-      '  claimed by  test/1',
+      '  failures    0',
+      '  claimed by  test',
       `  due at      ${row.due_at?.toISOString()}`,
       `  created at  ${row.created_at.toISOString()}`,
       `  filled at   ${row.filled_at?.toISOString()}`,
@@ -96,10 +98,13 @@ describe('show', () => {
     const { out } = await events('show', '1', '--json');
     expect(JSON.parse(out)).toEqual({
       id: 1,
+      kind: 'word',
       valor: null,
       status: 'pending',
       attempts: 0,
+      failures: 0,
       claimedBy: null,
+      leaseUntil: null,
       dueAt: expect.stringMatching(/Z$/),
       createdAt: expect.stringMatching(/Z$/),
       filledAt: null,

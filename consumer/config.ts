@@ -58,6 +58,12 @@ export const consumerSettings = {
     default: CONSUMER_DEFAULTS.leaseMs,
     why: 'How long a claim lasts unless it is renewed; then the events of a consumer that died are claimed again',
   }),
+  TRANSACTION_MS: milliseconds({
+    min: 1_000,
+    max: 60_000,
+    default: CONSUMER_DEFAULTS.transactionMs,
+    why: 'The time limit of a transaction in which handlers write; then it is rolled back, also if its process is frozen',
+  }),
   MAX_ATTEMPTS: wholeNumber({
     max: 1_000_000,
     default: 5,

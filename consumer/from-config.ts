@@ -29,6 +29,7 @@ export function toDatabaseOptions(config: ConsumerConfig, report: Report, signal
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
+    transactionMs: config.TRANSACTION_MS,
     // Past the lease a fill is refused anyway, so it is tried for that long, also when all connections are in use.
     retryMs: config.LEASE_MS,
     queueWaitMs: config.LEASE_MS,
@@ -43,6 +44,7 @@ export function toConsumerOptions(config: ConsumerConfig): Omit<ConsumerOptions,
     pollMs: config.CONSUMER_POLL_MS,
     once: config.once,
     leaseMs: config.LEASE_MS,
+    transactionMs: config.TRANSACTION_MS,
     finishMs: Math.max(0, config.SHUTDOWN_GRACE_MS - GIVE_BACK_MS),
   };
 }

@@ -22,7 +22,7 @@ const modules = blocks.map(({ code }, index) => {
 test('each block is a module that a consumer can load', async () => {
   const loaded = await Promise.all(modules.map(loadHandlers));
   const kinds = loaded.map((handlers) => handlers.kinds.map(({ kind }) => kind));
-  expect(kinds).toEqual([['hello', 'email'], ['track'], ['payment'], ['price'], ['report']]);
+  expect(kinds).toEqual([['hello', 'email'], ['track'], ['payment'], ['price'], ['report'], ['transfer', 'charge']]);
 });
 
 test('each block passes the compiler', async () => {
