@@ -69,7 +69,7 @@ test('npm start: what is created through nginx is filled once, the count is exac
   const ids = new Set([...filled, ...created].map(({ id }) => id));
   expect(ids.size).toBe(2_200);
   for (const { id, valor } of filled) {
-    expect(await (await fetch(`${system.front}/${id}`)).json()).toEqual({ id, valor, status: 'filled' });
+    expect(await (await fetch(`${system.front}/${id}`)).json()).toEqual({ id, kind: 'word', valor, status: 'filled' });
   }
 
   await expect

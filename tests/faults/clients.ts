@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ledger, Operation } from './ledger.ts';
 import type { Random } from './random.ts';
+import type { NewTask, Task } from './runs.ts';
 import type { FaultSystem } from './system.ts';
 
 export interface ClientsOptions {
@@ -10,6 +11,8 @@ export interface ClientsOptions {
   sync?: number;
   /** Requests ask for up to this many events. */
   most?: number;
+  /** The share of events of other kinds than words among the creates; the system needs handlers. @default 0 */
+  tasks?: number;
   /** Pause of a lane between two requests. */
   pauseMs?: number;
   /** Seconds after which a create-sync wants its answer, filled or not. Default: no limit. */
@@ -29,7 +32,16 @@ export interface Clients {
 
 /** Clients that create, ask and count in lanes until they are stopped, and write all of it into the ledger. */
 export function startClients(system: FaultSystem, random: Random, options: ClientsOptions = {}): Clients {
-  const { lanes = 8, sync = 0.2, most = 3, pauseMs = 5, keys = 0, deadlineMs = 20_000, waitSeconds } = options;
+  const {
+    lanes = 8,
+    sync = 0.2,
+    most = 3,
+    pauseMs = 5,
+    keys = 0,
+    tasks = 0,
+    deadlineMs = 20_000,
+    waitSeconds,
+  } = options;
   const fronts = options.fronts ?? system.fronts;
   let isStopped = false;
   let keysGiven = 0;
@@ -46,11 +58,13 @@ export function startClients(system: FaultSystem, random: Random, options: Clien
       if (lot < 0.05) await count(send());
       else if (lot < 0.1) await find(send(), own.between(1, 50));
       else {
-        const kind = own.chance(sync) ? 'create-sync' : 'create-async';
+        const isTask = own.chance(tasks);
+        const kind = !isTask && own.chance(sync) ? 'create-sync' : 'create-async';
         const events = kind === 'create-sync' ? 1 : own.between(1, most);
+        const what = isTask ? { tasks: Array.from({ length: events }, () => randomTask(own)) } : {};
         const key = own.chance(keys) ? `key-${++keysGiven}` : undefined;
         for (let repeat = 0; ; repeat++) {
-          const { outcome } = await create(send(repeat), { kind, events, ...(key ? { key } : {}) });
+          const { outcome } = await create(send(repeat), { kind, events, ...what, ...(key ? { key } : {}) });
           if (outcome === 'ok' || !key) break;
           await sleep(50);
         }
@@ -67,6 +81,18 @@ export function startClients(system: FaultSystem, random: Random, options: Clien
   };
 }
 
+const DOES: Task['does'][] = ['answer', 'answer', 'answer', 'fail once', 'wait twice'];
+
+/** Of a kind for one or for many, half of them with one of a few ordering keys. */
+function randomTask(random: Random): NewTask {
+  return {
+    kind: random.pick(['task', 'bulk']),
+    payload: { does: random.pick(DOES), ms: random.between(0, 10) },
+    ...(random.chance(0.5) ? { key: `key-${random.between(1, 30)}` } : {}),
+    ...(random.chance(0.1) ? { delayMs: random.between(1, 200) } : {}),
+  };
+}
+
 interface Sending {
   front: string;
   ledger: Ledger;
@@ -76,17 +102,25 @@ interface Sending {
   leave?: AbortSignal;
 }
 
+interface NewCreate extends Partial<Pick<Operation, 'events' | 'key'>> {
+  kind: 'create-async' | 'create-sync';
+  /** Events of other kinds than words. */
+  tasks?: readonly NewTask[];
+}
+
 export async function create(
   sending: Sending,
-  { kind, events = 1, key }: Partial<Pick<Operation, 'events' | 'key'>> & { kind: 'create-async' | 'create-sync' },
+  { kind, tasks, events = tasks?.length ?? 1, key }: NewCreate,
 ): Promise<Operation> {
   const operation = sending.ledger.begin({ kind, events, ...(key ? { key } : {}) });
-  const path = events > 1 ? `/${kind}?count=${events}` : `/${kind}`;
+  const path = events > 1 && !tasks ? `/${kind}?count=${events}` : `/${kind}`;
   const headers = {
     ...(key ? { 'Idempotency-Key': key } : {}),
+    ...(tasks ? { 'Content-Type': 'application/json' } : {}),
     ...(sending.waitSeconds === undefined ? {} : { Prefer: `wait=${sending.waitSeconds}` }),
   };
-  await send(sending, operation, path, { method: 'POST', headers });
+  const body = tasks ? { body: JSON.stringify({ events: tasks }) } : {};
+  await send(sending, operation, path, { method: 'POST', headers, ...body });
   return operation;
 }
 

@@ -3,15 +3,20 @@ import { sql } from 'kysely';
 import { type Change, readChanges } from './audit.ts';
 import type { Operation } from './ledger.ts';
 import type { Exit, LogLine } from './part.ts';
+import { type Run, readRuns } from './runs.ts';
 import type { FaultSystem } from './system.ts';
 import type { WordCall } from './unique-words.ts';
 import type { Watch } from './watch.ts';
 
 interface Row {
   id: number;
+  kind: string;
+  key: string | null;
   valor: string | null;
-  claimedBy: string | null;
+  claimedBy: string;
   attempts: number;
+  failures: number;
+  isDead: 0 | 1;
 }
 
 /** All that a run leaves behind; what the invariants are held against. */
@@ -22,6 +27,8 @@ export interface Evidence {
   counter: number;
   changes: readonly Change[];
   issued: ReadonlyMap<string, WordCall>;
+  /** Of handlers. */
+  runs: readonly Run[];
   exits: readonly Exit[];
   lines: readonly LogLine[];
   watched: Pick<Watch, 'longestOverdueMs' | 'longTransactions'>;
@@ -33,9 +40,11 @@ export interface Evidence {
 /** Reads what the processes left behind; they have ended. */
 export async function gatherEvidence(system: FaultSystem, watch: Watch): Promise<Evidence> {
   const { db, ledger, words } = system;
-  const { rows } = await sql<Row>`SELECT id, valor, claimed_by AS claimedBy, attempts FROM Events ORDER BY id`.execute(
-    db,
-  );
+  const { rows } = await sql<Row>`
+    SELECT Events.id, Kinds.name AS kind, event_key AS \`key\`, valor, claimed_by AS claimedBy, attempts, failures,
+      valor IS NULL AND due_at IS NULL AS isDead
+    FROM Events JOIN Kinds ON Kinds.id = Events.kind LEFT JOIN EventPayloads ON EventPayloads.id = Events.id
+    ORDER BY Events.id`.execute(db);
   const counter = await db.selectFrom('DBStatus').select('id').executeTakeFirstOrThrow();
   return {
     operations: ledger.operations,
@@ -43,6 +52,7 @@ export async function gatherEvidence(system: FaultSystem, watch: Watch): Promise
     counter: counter.id,
     changes: await readChanges(db),
     issued: words.issued,
+    runs: await readRuns(system.directory),
     exits: system.exits,
     lines: system.parts.flatMap(({ lines }) => lines),
     watched: watch,

@@ -3,6 +3,7 @@ import type { Change } from './audit.ts';
 import type { Evidence } from './evidence.ts';
 import { type InvariantName, invariants } from './invariants.ts';
 import type { Operation } from './ledger.ts';
+import type { Run } from './runs.ts';
 
 const CALL = { consumer: 'consumer-1', at: 0, words: 2 };
 
@@ -11,9 +12,45 @@ function created(id: number, more: Partial<Operation> = {}): Operation {
 }
 
 function changed(id: number, what: Change['what'], more: Partial<Change> = {}): Change {
-  const valor = what === 'claimed' ? null : 'wb';
-  const claimedBy = 'consumer-1.7.ab/1';
-  return { id, what, valor, claimedBy, attempts: 1, leaseLeftMs: null, isolation: 'READ-COMMITTED', ...more };
+  const isSettled = what === 'filled';
+  const rest = { attempts: 1, isSettled, leaseLeftMs: null, at: 10 * id, isolation: 'READ-COMMITTED' };
+  return { id, what, valor: isSettled ? 'wb' : null, claimedBy: 'consumer-1.7.ab', ...rest, ...more };
+}
+
+function rowOf(id: number, more: Partial<Evidence['rows'][number]> = {}): Evidence['rows'][number] {
+  const claim = { claimedBy: 'consumer-1.7.ab', attempts: 1, failures: 0 };
+  return { id, kind: 'word', key: null, valor: 'wa', ...claim, isDead: 0, ...more };
+}
+
+/** Two runs of one key in their order, the first after a failure. */
+function keyed(): Partial<Evidence> {
+  const valor = (id: number, attempt: number) => JSON.stringify({ id, attempt, pid: 7 });
+  return {
+    rows: [
+      rowOf(1, { kind: 'task', key: 'k', valor: valor(1, 2), attempts: 2, failures: 1 }),
+      rowOf(2, { kind: 'bulk', key: 'k', valor: valor(2, 1) }),
+    ],
+    changes: [
+      changed(1, 'claimed', { at: 1 }),
+      changed(1, 'returned', { at: 12 }),
+      changed(1, 'claimed', { at: 13, attempts: 2 }),
+      changed(1, 'filled', { at: 22.5, attempts: 2, valor: valor(1, 2) }),
+      changed(2, 'claimed', { at: 23 }),
+      changed(2, 'filled', { at: 32, valor: valor(2, 1) }),
+    ],
+    runs: [
+      { id: 1, attempt: 1, pid: 7, beganAt: 2, endedAt: 11, ended: 'failed' },
+      { id: 1, attempt: 2, pid: 7, beganAt: 14, endedAt: 22, ended: 'answered' },
+      { id: 2, attempt: 1, pid: 7, beganAt: 24, endedAt: 31, ended: 'answered' },
+    ],
+    operations: [created(1), created(2)],
+  };
+}
+
+/** With another run in place of the n-th. */
+function withRun(n: number, more: Partial<Run>): Partial<Evidence> {
+  const evidence = keyed();
+  return { ...evidence, runs: evidence.runs!.with(n, { ...evidence.runs![n]!, ...more }) };
 }
 
 /** Two events that were created, claimed together and filled, with nothing wrong. */
@@ -24,10 +61,7 @@ function innocent(): Evidence {
       created(2),
       { kind: 'count', events: 0, sentAt: 3, answeredAt: 3.5, outcome: 'ok', status: 200, count: 2 },
     ],
-    rows: [
-      { id: 1, valor: 'wa', claimedBy: 'consumer-1.7.ab/1', attempts: 1 },
-      { id: 2, valor: 'wb', claimedBy: 'consumer-1.7.ab/1', attempts: 1 },
-    ],
+    rows: [rowOf(1), rowOf(2, { valor: 'wb' })],
     counter: 2,
     changes: [
       changed(1, 'claimed'),
@@ -39,6 +73,7 @@ function innocent(): Evidence {
       ['wa', CALL],
       ['wb', CALL],
     ]),
+    runs: [],
     exits: [{ part: 'consumer-1', why: 'stopped', code: 0, signal: null, ms: 40, graceMs: 10_000 }],
     lines: [{ at: 0, text: '{"msg":"filled"}' }],
     watched: { longestOverdueMs: 20, longTransactions: new Set() },
@@ -53,6 +88,7 @@ function violations(evidence: Evidence): InvariantName[] {
 
 test('a run with nothing wrong violates nothing', () => {
   expect(violations(innocent())).toEqual([]);
+  expect(violations({ ...innocent(), ...keyed() })).toEqual([]);
 });
 
 const KEY = { key: 'k' };
@@ -73,12 +109,12 @@ const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>,
   [
     'C4',
     'a word was issued to another consumer',
-    ({ rows }) => ({ rows: [rows[0]!, { ...rows[1]!, claimedBy: 'consumer-2.8.cd/1' }] }),
+    ({ rows }) => ({ rows: [rows[0]!, { ...rows[1]!, claimedBy: 'consumer-2.8.cd' }] }),
   ],
   [
     'C4',
     'a word was made for another claim',
-    ({ rows }) => ({ rows: [rows[0]!, { ...rows[1]!, claimedBy: 'consumer-1.7.ab/2' }] }),
+    ({ rows }) => ({ rows: [rows[0]!, { ...rows[1]!, claimedBy: 'consumer-1.9.ab' }] }),
   ],
   [
     'C5',
@@ -148,7 +184,7 @@ const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>,
     ({ changes }) => ({
       changes: [
         ...changes.slice(0, 2),
-        changed(2, 'claimed', { claimedBy: 'consumer-2.8.cd/1', leaseLeftMs: -1 }),
+        changed(2, 'claimed', { claimedBy: 'consumer-2.8.cd', leaseLeftMs: -1 }),
         ...changes.slice(2),
       ],
     }),
@@ -169,6 +205,31 @@ const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>,
     ({ changes }) => ({ changes: [{ ...changes[0]!, isolation: 'REPEATABLE-READ' }, ...changes.slice(1)] }),
   ],
   ['C13', 'purge is far behind', () => ({ historyLength: 10_001 })],
+  [
+    'C4',
+    'the value is of another claim',
+    () => ({ ...keyed(), rows: keyed().rows!.with(1, { ...keyed().rows![1]!, attempts: 2 }) }),
+  ],
+  ['C14', 'two runs of a key overlap', () => withRun(1, { beganAt: 10 })],
+  ['C14', 'a run begins while another of its key has no end', () => withRun(1, { beganAt: 25, endedAt: 26 })],
+  ['C14', 'a later one of a key begins before the one before is settled', () => withRun(2, { beganAt: 21 })],
+  [
+    'C16',
+    'a failure is not counted',
+    () => ({ ...keyed(), rows: keyed().rows!.with(0, { ...keyed().rows![0]!, failures: 0 }) }),
+  ],
+  [
+    'C16',
+    'a failure is counted twice',
+    () => ({ ...keyed(), rows: keyed().rows!.with(0, { ...keyed().rows![0]!, failures: 2 }) }),
+  ],
+  ['C16', 'a `later` is counted', () => withRun(0, { ended: 'waits' })],
+  ['C16', 'what a process gave back as it ended is counted', () => withRun(0, { ended: 'interrupted' })],
+  [
+    'C16',
+    'a lost lease is not counted',
+    ({ changes }) => ({ changes: [...changes, changed(2, 'taken back', { leaseLeftMs: -1 })] }),
+  ],
 ];
 
 describe('each invariant sees what it is there for:', () => {

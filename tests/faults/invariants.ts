@@ -1,11 +1,14 @@
 import type { Evidence } from './evidence.ts';
+import { exactFailures, HAS_RUNS, orderOfKeys, pidOf } from './handler-invariants.ts';
 import { acknowledgedIds, createsByIdentity, type Operation, tally } from './ledger.ts';
-
-export type Violations = string[];
+import { EXIT_CODE } from './runs.ts';
+import { few, type Violations } from './violations.ts';
 
 /** Past its time by so much while consumers work, an event is stuck. */
 const OVERDUE_LIMIT_MS = 2_000;
 const HISTORY_LIMIT = 10_000;
+/** Kinds whose handlers give up an event after a few failures. */
+const MORTAL = new Set(['trouble', 'hook']);
 /** A process may take so much longer than its grace to be gone: the kernel and we have to notice. */
 const EXIT_SLACK_MS = 1_000;
 
@@ -20,16 +23,17 @@ export const invariants = {
     );
   },
 
-  /** After the drain every acknowledged row has a word. */
+  /** After the drain every acknowledged row has a value, or is dead if its handler may let it die. */
   C2({ operations, rows }: Evidence): Violations {
-    const empty = new Set(rows.filter(({ valor }) => !valor).map(({ id }) => id));
+    const mayBeDead = (row: Evidence['rows'][number]) => row.isDead === 1 && MORTAL.has(row.kind);
+    const empty = new Set(rows.filter((row) => !row.valor && !mayBeDead(row)).map(({ id }) => id));
     return few(
       acknowledgedIds(operations).filter((id) => empty.has(id)),
       (id) => `${id} was never filled`,
     );
   },
 
-  /** One change from empty to a word for each id, none from word to word. */
+  /** One change from empty to a value for each id, none from value to value. */
   C3({ rows, changes }: Evidence): Violations {
     const fills = countBy(changes.filter(({ what }) => what === 'filled').map(({ id }) => id));
     return [
@@ -44,12 +48,19 @@ export const invariants = {
     ];
   },
 
-  /** The word of a row was issued for the claim that the row names, and for no other row or claim. */
+  /** The value of a row was made for the claim that the row names, and for no other row or claim. */
   C4({ rows, issued }: Evidence): Violations {
-    const filled = rows.filter(({ valor }) => valor);
+    const filled = rows.filter(({ valor, kind }) => valor && kind === 'word');
     const uses = countBy(filled.map(({ valor }) => valor));
-    const claimOf = new Map<unknown, string | null>();
-    return few(filled, ({ id, valor, claimedBy }) => {
+    const claimOf = new Map<unknown, string>();
+    const strangers = few(
+      rows.filter(({ valor, kind }) => valor && HAS_RUNS.has(kind)),
+      ({ id, valor, attempts, claimedBy }) => {
+        const expected = JSON.stringify({ id, attempt: attempts, pid: pidOf(claimedBy) });
+        return valor === expected ? undefined : `${id} has ${valor}, but its claim made ${expected}`;
+      },
+    );
+    const strangeWords = few(filled, ({ id, valor, claimedBy }) => {
       const call = issued.get(valor!);
       if (!call) return `${id} has ${valor}, which nobody issued`;
       if (uses.get(valor)! > 1) return `${id} has ${valor}, as another row has`;
@@ -60,6 +71,7 @@ export const invariants = {
         ? undefined
         : `${id} of ${claimedBy} has a word made for ${claimOf.get(call)}`;
     });
+    return [...strangers, ...strangeWords];
   },
 
   /** Acknowledged ids are distinct, but for those of one key. */
@@ -152,24 +164,25 @@ export const invariants = {
 
   /** An event is taken over only when its lease is over, and from then on its old holder's fill is refused. */
   C11({ changes, issued }: Evidence): Violations {
-    const holders = new Map<number, string | null>();
+    const holders = new Map<number, string>();
     return few(changes, ({ id, what, claimedBy, valor, leaseLeftMs }) => {
-      if (what === 'claimed') {
-        holders.set(id, claimedBy);
+      if (what === 'claimed') holders.set(id, claimedBy);
+      if (what === 'claimed' || what === 'taken back') {
         return leaseLeftMs !== null && leaseLeftMs > 0
           ? `${id} was taken over ${leaseLeftMs} ms before its lease ended`
           : undefined;
       }
       const maker = issued.get(valor ?? '')?.consumer;
-      if (what !== 'filled' || maker === undefined || maker === consumerOf(holders.get(id) ?? null)) return undefined;
+      if (what !== 'filled' || maker === undefined || maker === consumerOf(holders.get(id) ?? '')) return undefined;
       return `${id} was filled by ${maker} while ${holders.get(id)} held it`;
     });
   },
 
-  /** No process ended by itself; one that was told to ended with 0 within its grace; no connection stays behind. */
+  /** No process ended by itself, unless its handler did that; one that was told to ended with 0 within its grace; no connection stays behind. */
   C12({ exits, connectionsLeft }: Evidence): Violations {
     return [
       ...few(exits, ({ part, why, code, signal, ms, graceMs }) => {
+        if (why === 'by itself' && code === EXIT_CODE) return undefined;
         if (why === 'by itself') return `${part} ended by itself, with ${signal ?? code}`;
         if (why === 'killed') return undefined;
         return code === 0 && ms <= graceMs + EXIT_SLACK_MS
@@ -194,13 +207,16 @@ export const invariants = {
       ...(historyLength > HISTORY_LIMIT ? [`the history list has ${historyLength} entries`] : []),
     ];
   },
+
+  C14: orderOfKeys,
+  C16: exactFailures,
 };
 
 export type InvariantName = keyof typeof invariants;
 
-/** `consumer-1.4711.a1b2c3/17` is a claim of consumer-1. */
-function consumerOf(claimedBy: string | null): string | undefined {
-  return claimedBy?.split('.')[0];
+/** `consumer-1.4711.a1b2c3` is a claim of consumer-1. */
+function consumerOf(claimedBy: string): string {
+  return claimedBy.split('.')[0]!;
 }
 
 /** How many events had been attempted, or acknowledged, by a moment. */
@@ -224,13 +240,4 @@ function countBy<T>(values: readonly T[]): Map<T, number> {
   const counts = new Map<T, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
-}
-
-const SHOWN = 5;
-
-/** What can be said against some of them; after the first few only how many there are. */
-function few<T>(items: readonly T[], say: (item: T) => string | undefined): Violations {
-  const said = items.flatMap((item) => say(item) ?? []);
-  const more = said.length - SHOWN;
-  return more > 0 ? [...said.slice(0, SHOWN), `… and ${more} more`] : said;
 }

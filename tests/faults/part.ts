@@ -53,6 +53,8 @@ export interface PartOptions {
   database: FaultProxy;
   env: Record<string, string>;
   nodeArgs: readonly string[];
+  /** Of the program itself. */
+  args: readonly string[];
   exits: Exit[];
 }
 
@@ -60,7 +62,7 @@ const READY: Record<Part['kind'], string> = { producer: 'listening on', consumer
 const READY_LIMIT_MS = 30_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-export function createPart({ name, kind, url, database, env, nodeArgs, exits }: PartOptions): Part {
+export function createPart({ name, kind, url, database, env, nodeArgs, args, exits }: PartOptions): Part {
   const lines: LogLine[] = [];
   const graceMs = Number(env['SHUTDOWN_GRACE_MS']);
   let child: ChildProcess | undefined;
@@ -71,8 +73,7 @@ export function createPart({ name, kind, url, database, env, nodeArgs, exits }: 
   async function start(): Promise<void> {
     if (isOver) throw new Error('the system has been ended');
     told = undefined;
-    const args = [...nodeArgs, `${ROOT}${kind}/main.ts`];
-    const started = spawnChild(process.execPath, args, {
+    const started = spawnChild(process.execPath, [...nodeArgs, `${ROOT}${kind}/main.ts`, ...args], {
       cwd: import.meta.dirname,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,10 +3,11 @@ import { sql } from 'kysely';
 import { expect, inject, test } from 'vitest';
 import type { Database } from '../../database/connect.ts';
 import { splitStatements } from '../../database/sql-script.ts';
-import { create } from './clients.ts';
+import { type ClientsOptions, create } from './clients.ts';
 import type { InvariantName } from './invariants.ts';
 import type { plantedEdits } from './planted-edits.ts';
 import { heldBy, idsWhere } from './questions.ts';
+import { keepRunning } from './rows/handlers.ts';
 import { type FaultRow, type FaultRun, runRow } from './run-row.ts';
 import { CREATE, FILL } from './statements.ts';
 import type { FaultSystem, SystemOptions } from './system.ts';
@@ -20,17 +21,21 @@ interface PlantedBug {
   /** … or in the database. */
   prepare?: (db: Database) => Promise<void>;
   system?: SystemOptions;
-  clients?: FaultRow['clients'];
+  clients?: ClientsOptions | false;
+  drainLimitMs?: number;
   run: FaultRow['run'];
 }
 
 const QUICK_LEASE = { env: { LEASE_MS: '1000' } };
+const TASKS = { system: { ...QUICK_LEASE, handlers: true }, clients: { tasks: 1 } };
+const FENCE =
+  /WHERE Events\.open = 1 AND .* Events\.claimed_by = consumer .*\s+AND Events\.lease_until > UTC_TIMESTAMP\(3\) AND/;
 
 const bugs: PlantedBug[] = [
   {
     name: 'fill without the fence',
     caughtBy: 'C11',
-    edits: 'fill without the fence',
+    prepare: (db) => editRoutine(db, 'fill_events', FENCE, 'WHERE Events.open = 1 AND'),
     system: QUICK_LEASE,
     clients: false,
     run: (run) => fillLate(run, 'while the next holder waits for its words'),
@@ -39,8 +44,10 @@ const bugs: PlantedBug[] = [
     // The fence alone would refuse it, and the trigger would undo it: all three are taken away.
     name: 'fill without "still empty"',
     caughtBy: 'C3',
-    edits: 'fill without "still empty"',
-    prepare: async (db) => void (await sql`DROP TRIGGER keep_filled_and_lease`.execute(db)),
+    async prepare(db) {
+      await editRoutine(db, 'fill_events', FENCE, 'WHERE');
+      await sql`DROP TRIGGER keep_filled_and_lease`.execute(db);
+    },
     system: QUICK_LEASE,
     clients: false,
     run: (run) => fillLate(run, 'after the next holder has filled'),
@@ -65,7 +72,7 @@ const bugs: PlantedBug[] = [
   {
     name: 'a claim that ignores the lease',
     caughtBy: 'C11',
-    prepare: (db) => editRoutine(db, 'claim_events', 'due_at <= NOW(3)', 'due_at IS NOT NULL'),
+    prepare: (db) => editRoutine(db, 'take_back_events', /AND (Events\.)?lease_until <= UTC_TIMESTAMP\(3\)/g, ''),
     async run({ system, until }) {
       const { waiting, release } = system.words.hold('consumer-1');
       await until('a held call', () => waiting() > 0, 10_000);
@@ -119,18 +126,66 @@ const bugs: PlantedBug[] = [
       await pass(7_000);
     },
   },
+  {
+    // The moment between the two is stretched here, too.
+    name: 'the next of a key let go before the commit',
+    caughtBy: 'C14',
+    async prepare(db) {
+      await editRoutine(db, 'pass_on_keys', 'WHERE Events.open IS NULL', '');
+      const early =
+        'START TRANSACTION; IF has_keys THEN CALL pass_on_keys(fills); END IF; COMMIT; DO SLEEP(0.2); START TRANSACTION;';
+      await editRoutine(db, 'fill_events', 'START TRANSACTION;', early);
+    },
+    ...TASKS,
+    run: ({ pass }) => pass(1_000),
+  },
+  {
+    name: 'the next of a key let go when its event is only given back',
+    caughtBy: 'C14',
+    prepare: (db) => editRoutine(db, 'pass_on_keys', 'WHERE Events.open IS NULL', ''),
+    ...TASKS,
+    run: ({ pass }) => pass(1_000),
+  },
+  {
+    name: 'a wake-up lost: the next of a key is never due',
+    caughtBy: 'C2',
+    prepare: (db) => editRoutine(db, 'pass_on_keys', 'IF next_ids IS NOT NULL THEN', 'IF FALSE THEN'),
+    ...TASKS,
+    drainLimitMs: 2_000,
+    run: ({ pass }) => pass(100),
+  },
+  {
+    name: '`later` counted as a failure',
+    caughtBy: 'C16',
+    prepare: (db) =>
+      editRoutine(db, 'give_back_events', "IN ('failed', 'refused')", "IN ('failed', 'refused', 'later')"),
+    ...TASKS,
+    run: ({ pass }) => pass(100),
+  },
+  {
+    name: 'the poison rule taken away',
+    caughtBy: 'C2',
+    prepare: (db) => editRoutine(db, 'take_back_events', 'Events.failures + 1 >= max_failures', 'FALSE'),
+    ...TASKS,
+    drainLimitMs: 2_000,
+    async run({ system, until }) {
+      await using _ = keepRunning(system.consumers);
+      const front = { front: system.fronts[0]!, ledger: system.ledger };
+      await create(front, { kind: 'create-async', tasks: [{ kind: 'trouble', payload: { does: 'exit' } }] });
+      const hasCircled = async () => (await idsWhere(system.db, sql`failures > 3`)).length > 0;
+      await until('the fourth failure', hasCircled, 20_000);
+    },
+  },
 ];
 
-test.each(bugs)('$name is caught by $caughtBy', async ({ name, caughtBy, edits, prepare, run, clients, system }) => {
+test.each(bugs)('$name is caught by $caughtBy', async ({ name, caughtBy, edits, prepare, ...row }) => {
   let started: Promise<FaultSystem> | undefined;
   const { violations } = await runRow(
     {
       id: name,
       what: name,
       bar: '',
-      run,
-      ...(clients === undefined ? {} : { clients }),
-      ...(system ? { system } : {}),
+      ...row,
     },
     {
       seed: 1,

@@ -5,17 +5,8 @@ export interface Edit {
   becomes: string;
 }
 
-const fillCondition = (becomes: string): Edit => ({
-  file: 'database/events/fence.ts',
-  is: `WHERE Events.open = 1 AND Events.claimed_by = \${claimedBy} AND Events.attempts = given.attempt
-        AND Events.due_at > NOW(3) AND`,
-  becomes,
-});
-
 /** The bugs that are planted in processes; others are planted in the database. By name, so that a process can be told. */
 export const plantedEdits = {
-  'fill without the fence': [fillCondition('WHERE Events.open = 1 AND')],
-  'fill without "still empty"': [fillCondition('WHERE')],
   'acknowledge before commit': [
     {
       file: 'database/events/create.ts',

@@ -165,7 +165,7 @@ function holdAgainst(evidence: Evidence, { cutsClients, suspends = [] }: FaultRo
 function countHarm({ operations, rows, changes }: Evidence): { lost: number; doubled: number } {
   const ids = new Set(rows.map(({ id }) => id));
   const acknowledged = acknowledgedIds(operations);
-  const fills = changes.filter(({ what }) => what !== 'claimed').map(({ id }) => id);
+  const fills = changes.filter(({ what }) => what === 'filled' || what === 'rewritten').map(({ id }) => id);
   return {
     lost: acknowledged.filter((id) => !ids.has(id)).length,
     doubled: acknowledged.length - new Set(acknowledged).size + fills.length - new Set(fills).size,

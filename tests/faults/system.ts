@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../../database/connect.ts';
 import { loadSchema } from '../../database/load-schema.ts';
@@ -17,6 +18,7 @@ import { startFaultProxy } from './fault-proxy.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createPart, type Exit, type Part } from './part.ts';
 import { startUniqueWords, type UniqueWords } from './unique-words.ts';
+import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
 
 export interface SystemOptions {
   /** A server that others use as well; each system has a database of its own on it. Without one it starts its own. */
@@ -27,6 +29,8 @@ export interface SystemOptions {
   consumers?: number;
   /** Puts nginx before the producers. */
   nginx?: boolean;
+  /** The consumers serve words and the kinds of handlers.ts. @default words alone */
+  handlers?: boolean;
   /** Of all processes. */
   env?: Record<string, string>;
   /** Options of Node for a process: a planted bug, another clock. */
@@ -52,13 +56,16 @@ export interface FaultSystem extends AsyncDisposable {
   /** What clients talk to: nginx, or each producer in turn. */
   fronts: readonly string[];
   words: UniqueWords;
+  receiver: WebhookReceiver;
+  /** Where handlers write down their runs. */
+  directory: string;
   ledger: Ledger;
   exits: Exit[];
   /** Connections that the server has for our processes. */
   connectionsOfParts: () => Promise<number>;
   /** Takes every fault back: proxies, words, frozen and ended processes. */
   heal: () => Promise<void>;
-  /** Resolves when every event has its word, to true; or to false after `limitMs`. */
+  /** Resolves when every event is filled or dead, to true; or to false after `limitMs`. */
   drain: (limitMs: number) => Promise<boolean>;
 }
 
@@ -73,6 +80,8 @@ const QUICK = {
   DATABASE_TIMEOUT_MS: '2000',
   LOG_FORMAT: 'json',
 };
+
+const HANDLERS = fileURLToPath(new URL('handlers.ts', import.meta.url));
 
 export async function startSystem(options: SystemOptions = {}): Promise<FaultSystem> {
   const { producers = 2, consumers = 2, random = Math.random } = options;
@@ -95,6 +104,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
   });
   await options.prepare?.(db, serverUrl);
   const words = undo.use(await startUniqueWords());
+  const receiver = undo.use(await startWebhookReceiver());
   const exits: Exit[] = [];
 
   const startPart = async (kind: Part['kind'], n: number): Promise<Part> => {
@@ -109,11 +119,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
       DATABASE_URL: url.href,
       WORD_SERVICE_URL: words.urlFor(name),
       CONSUMER_NAME: name,
+      WEBHOOK_URL: receiver.url,
+      RUNS_DIRECTORY: directory,
       PORT: String(port),
       ...options.env,
     };
     const nodeArgs = options.nodeArgs?.(name) ?? [];
-    const part = createPart({ name, kind, url: `http://127.0.0.1:${port}`, database, env, nodeArgs, exits });
+    const args = options.handlers && kind === 'consumer' ? ['--handlers', HANDLERS] : [];
+    const part = createPart({ name, kind, url: `http://127.0.0.1:${port}`, database, env, nodeArgs, args, exits });
     undo.defer(() => part.end());
     await part.start();
     return part;
@@ -135,6 +148,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
     consumers: byKind('consumer'),
     fronts: front ? [front] : byKind('producer').map(({ url }) => url),
     words,
+    receiver,
+    directory,
     ledger: createLedger(),
     exits,
     async connectionsOfParts() {
@@ -146,6 +161,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
     async heal() {
       words.fail(undefined);
       await words.refuse(false);
+      receiver.answerWith(undefined);
+      await receiver.refuse(false);
       for (const part of started) {
         await part.database.heal();
         part.thaw();

@@ -3,7 +3,7 @@ import type { FaultSystem } from './system.ts';
 
 /** What only shows while a run is under way, looked at four times a second. */
 export interface Watch {
-  /** How long past its time an open event stood while `consumersWork`, at the worst. */
+  /** How long past its time, or its lease, an open event stood while `consumersWork`, at the worst. */
   longestOverdueMs: number;
   /** Transactions of our database that were seen twice, older than five seconds. */
   longTransactions: Set<string>;
@@ -29,9 +29,9 @@ export function startWatch({ db }: FaultSystem): Watch {
 
   async function look(): Promise<void> {
     const { rows } = await sql<{ overdueMs: number | null }>`
-      SELECT TIMESTAMPDIFF(MICROSECOND, MIN(due_at), NOW(3)) / 1000 AS overdueMs FROM Events WHERE open = 1`.execute(
-      db,
-    );
+      SELECT TIMESTAMPDIFF(MICROSECOND, MIN(GREATEST(due_at, IF(processing = 1, lease_until, due_at))), UTC_TIMESTAMP(3))
+        / 1000 AS overdueMs
+      FROM Kinds STRAIGHT_JOIN Events FORCE INDEX (claim) ON Events.kind = Kinds.id AND Events.open = 1`.execute(db);
     // Asked for again after the statement: a fault may have begun while it ran.
     if (watch.consumersWork) watch.longestOverdueMs = Math.max(watch.longestOverdueMs, rows[0]?.overdueMs ?? 0);
     const old = await sql<{ id: string }>`

@@ -19,6 +19,8 @@ export const consumerRows: FaultRow[] = [
     id: 'F05',
     what: 'SIGKILL a consumer after the claim, during the call, before the fill, after the fill',
     bar: `refilled within the lease + 2 s (${RECOVERY_MS} ms)`,
+    system: { handlers: true },
+    clients: { tasks: 0.5 },
     async run(run) {
       const rounds = run.isShort ? 1 : 5;
       for (let round = 1; round <= rounds; round++) {
@@ -57,6 +59,8 @@ export const consumerRows: FaultRow[] = [
     id: 'F07',
     what: 'SIGSTOP a consumer past its lease, SIGCONT: its fill arrives late',
     bar: `taken over within the lease + 2 s (${RECOVERY_MS} ms); the late fill changes 0 rows`,
+    system: { handlers: true },
+    clients: { tasks: 0.5 },
     async run(run) {
       for (let round = 1; round <= (run.isShort ? 1 : 5); round++)
         await thawLate(run, run.random.pick(run.system.consumers));
@@ -66,6 +70,8 @@ export const consumerRows: FaultRow[] = [
     id: 'F08',
     what: 'SIGTERM a consumer with work in hand',
     bar: 'nothing is left claimed; exit 0 within 10 s',
+    system: { handlers: true },
+    clients: { tasks: 0.5 },
     async run(run) {
       const { system, random, check } = run;
       for (let round = 1; round <= (run.isShort ? 1 : 5); round++) {

@@ -43,7 +43,8 @@ export const databaseRows: FaultRow[] = [
     what: 'SIGKILL mysqld three times under load',
     bar: 'first acknowledgement 3 s after it is up again',
     ownServer: true,
-    clients: PATIENT,
+    system: { handlers: true },
+    clients: { ...PATIENT, tasks: 0.5 },
     async run({ system, random, watch, isShort, measure, pass }) {
       watch.consumersWork = false;
       for (let crash = 1; crash <= 3; crash++) {

@@ -67,7 +67,8 @@ export const networkRows: FaultRow[] = [
     id: 'F25',
     what: 'every connection to the database is cut each 200 ms for 20 s',
     bar: 'at most 20 new connections a second for each process; none left behind',
-    clients: PATIENT,
+    system: { handlers: true },
+    clients: { ...PATIENT, tasks: 0.5 },
     async run({ system, watch, isShort, check, pass }) {
       watch.consumersWork = false;
       const opened = system.parts.map(({ database }) => database.opened());

@@ -50,8 +50,8 @@ export const soakRows: FaultRow[] = [
     seeds: 100,
     least: 1_000,
     cutsClients: true,
-    clients: { lanes: 8, most: 8, keys: 0.3, waitSeconds: 5, deadlineMs: 15_000 },
-    system: { env: { LEASE_MS: '1000', DATABASE_TIMEOUT_MS: '2000', WORD_ATTEMPT_MS: '600' } },
+    clients: { lanes: 8, most: 8, keys: 0.3, waitSeconds: 5, deadlineMs: 15_000, tasks: 0.4 },
+    system: { handlers: true, env: { LEASE_MS: '1000', DATABASE_TIMEOUT_MS: '2000', WORD_ATTEMPT_MS: '600' } },
     async run(run) {
       const { random, watch, pass } = run;
       watch.consumersWork = false;
