@@ -155,7 +155,7 @@ describe('a consumer that is told to stop', () => {
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 0, err: '', out: expect.stringContaining('shutting down') });
     expect(performance.now() - begin).toBeLessThan(3_000);
-    expect(await count(sql`valor IS NULL AND processing = 0 AND attempts = 0 AND claimed_by = ''`)).toBe(20);
+    expect(await count(sql`valor IS NULL AND processing = 0 AND failures = 0 AND claimed_by = ''`)).toBe(20);
   });
 
   test('passed on by npm as well, which the terminal has sent already, is one', async () => {
@@ -256,11 +256,15 @@ describe('a consumer that cannot work says why in a sentence and exits 1:', () =
   test.each<[string, () => Record<string, string>, RegExp]>([
     ['a setting is wrong', () => ({ CONSUMER_BATCH: '0' }), /^consumer: .*\n +CONSUMER_BATCH="0": .*whole number/],
     ['the password is wrong', () => ({ DATABASE_URL: withPassword('wrong') }), /refuses this account.*DATABASE_URL/],
-    ['the tables are missing', () => ({ DATABASE_URL: `${inject('serverUrl')}mysql` }), /tables are missing.*init.sql/],
+    [
+      'the tables are missing',
+      () => ({ DATABASE_URL: `${inject('serverUrl')}mysql` }),
+      /tables are missing.*npm run migrate/,
+    ],
     [
       'there is no such database',
       () => ({ DATABASE_URL: `${inject('serverUrl')}nowhere` }),
-      /does not exist.*init.sql/,
+      /does not exist.*npm run migrate/,
     ],
   ])('%s', async (_, env, message) => {
     const { code, err } = await startConsumer('a', env()).ended;

@@ -17,6 +17,7 @@ const NEVER = new AbortController().signal;
 export async function runConsumer(options: ConsumerOptions): Promise<void> {
   const { db, handlers, name = 'consumer', report = createJsonReport('info', name), signal = NEVER } = options;
   const { finishMs, pollMs, once, leaseMs, transactionMs } = { ...CONSUMER_DEFAULTS, ...options };
+  if (signal.aborted) return;
   const giveUp = new AbortController();
   const giveUpLater = () => setTimeout(() => giveUp.abort(), finishMs).unref();
   signal.addEventListener('abort', giveUpLater, { once: true });
