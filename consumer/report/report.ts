@@ -2,7 +2,7 @@ import type { Claim } from '../../database/events/claim.ts';
 import type { Fill } from '../../database/events/settle.ts';
 
 /** A failed attempt, and why. */
-export type Failure = Claim & { reason: string };
+type Failure = Claim & { reason: string };
 
 /** What a consumer says of its work: as JSON lines, or as lines for people. */
 export interface Report {

@@ -10,8 +10,6 @@ export const EVENTS_LIMIT = 10_000;
 export const KEY_PATTERN = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 /** A year. */
 export const DELAY_LIMIT_MS = 31_536_000_000;
-/** Bytes of a value's JSON. */
-export const RESULT_LIMIT = 65_536;
 /** Bytes of a payload's JSON, unless PAYLOAD_LIMIT says otherwise; and how much it may say. */
 export const PAYLOAD_LIMIT = 65_536;
 export const LARGEST_PAYLOAD_LIMIT = 1_048_576;

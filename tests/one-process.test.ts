@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { createProducer, defineHandlers, type HandlerInput, runConsumer } from '../index.ts';
+import { createRecordingReport } from './recording-report.ts';
+import { useTestDatabase } from './test-database.ts';
+
+/** A program that has a producer and a consumer of its own, by what index.ts offers. */
+
+const { db } = await useTestDatabase();
+const A_MINUTE = 60_000;
+
+test('a create wakes the consumer of the same process, and a fill whoever waits for it: neither waits for a poll', async () => {
+  const stop = new AbortController();
+  const events = createProducer({ db, syncPollMs: A_MINUTE });
+  const handlers = defineHandlers({
+    greeting: async ({ payload }: HandlerInput<{ name: string }>) => `Olá, ${payload.name}!`,
+  });
+  const report = createRecordingReport();
+  const running = [
+    events.run(stop.signal),
+    runConsumer({ db, handlers, report, signal: stop.signal, pollMs: A_MINUTE }),
+  ];
+  const startedAt = performance.now();
+  for (const name of ['Ana', 'Rui', 'Zé']) {
+    const event = await events.createAndWait({ kind: 'greeting', payload: { name } });
+    expect(event).toMatchObject({ status: 'filled', value: `Olá, ${name}!` });
+  }
+  expect(performance.now() - startedAt).toBeLessThan(A_MINUTE / 4);
+  stop.abort();
+  await Promise.all(running);
+});
