@@ -41,6 +41,7 @@ export async function callHandler(
   const onOverdue = () => controller.abort(new Error(`no outcome within ${handler.timeoutMs} ms`));
   const timer = setTimeout(onOverdue, handler.timeoutMs);
   try {
+    signal.throwIfAborted();
     const outcomes = await Promise.race([
       call(deps, handler, events, { signal, installationId: deps.installationId }),
       interrupted.promise,

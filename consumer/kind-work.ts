@@ -62,6 +62,7 @@ export function createKindWork(
       event.onLost = () => --kept === 0 && controller.abort(new InterruptedError('lost'));
     }
     running.add(controller);
+    if (giveUp.aborted) controller.abort(new InterruptedError('shutting down'));
     const { outcomes, error } = await callHandler(deps, handler, events, controller);
     running.delete(controller);
     unsettled++;

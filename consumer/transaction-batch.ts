@@ -34,8 +34,8 @@ export async function runTransactionBatch(
   const fills: Fill[] = [];
   const backs: GiveBack[] = [];
   const result = await transactionsFor(db).run(async (transaction): Promise<TransactionBatch> => {
-    const { kind, batch } = handler;
-    const { claims, nextSince } = await lockEvents(transaction.db, { kind, limit: batch, since });
+    const { kind, batch: limit, attempts: maxFailures } = handler;
+    const { claims, nextSince } = await lockEvents(transaction.db, { kind, limit, maxFailures, since });
     let error: unknown;
     for (const claim of claims) {
       if (giveUp.aborted || performance.now() - startedAt > limitMs * HANDLERS_SHARE) break;

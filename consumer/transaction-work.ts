@@ -3,6 +3,9 @@ import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createKindWork, type KindWork, type KindWorkDeps } from './kind-work.ts';
 import { runTransactionBatch } from './transaction-batch.ts';
 
+// Others have locked all that is due, and may leave some of it.
+const ALL_TAKEN_PAUSE_MS = 100;
+
 /**
  * The work on a kind of the style `inTransaction`: many events in one transaction, in which nothing is marked. An event that
  * takes its process down leaves no trace so. Hence a process that starts, or whose transaction was lost, has its next events
@@ -37,7 +40,8 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
       isAllTaken = false;
     }
     running--;
-    if (!isAllTaken) wake();
+    if (isAllTaken) setTimeout(wake, ALL_TAKEN_PAUSE_MS);
+    else wake();
   }
 
   return {

@@ -285,7 +285,7 @@ test('an event that takes its process down in a transaction is marked by the nex
     const gone = new AbortController();
     const theirs = connectDatabase({ url: database.url, transactionMs: 60_000 });
     const worker = workerOf(
-      { inTransaction: ({ id }) => (seen.push(id), new Promise(() => {})) },
+      { inTransaction: ({ id }) => (id === 1 ? (seen.push(id), new Promise(() => {})) : 'good') },
       { attempts: 2 },
       theirs,
     );

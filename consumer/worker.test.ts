@@ -285,6 +285,25 @@ test('an event that makes its handler fail for the whole batch fails by itself i
   expect(report.handlerDown).not.toHaveBeenCalled();
 });
 
+test('on its last attempt an event that lost its consumer runs alone, so that it dies or is handled alone', async () => {
+  await createEvents(db, some(6, { kind: 'job' }));
+  await sql`UPDATE Events SET failures = 1, last_error = 'its consumer died' WHERE id IN (2, 5)`.execute(db);
+  const atOnce: Record<number, number> = {};
+  let running = 0;
+  const handler = singleHandler(async ({ id }) => {
+    running++;
+    await sql`SELECT SLEEP(0.02)`.execute(db);
+    atOnce[id] = running;
+    await sql`SELECT SLEEP(0.02)`.execute(db);
+    running--;
+    return { valor: '1' };
+  });
+  await createWorker(db, [handler]).run();
+  expect(await filled()).toBe(6);
+  expect([atOnce[2], atOnce[5]]).toEqual([1, 1]);
+  expect(Math.max(...Object.values(atOnce))).toBeGreaterThan(1);
+});
+
 test('a claim that the database refuses is reported, and the next round follows', async () => {
   await createEvents(db, some(3));
   const { run, report } = createWorker(db, [batchHandler(named)]);

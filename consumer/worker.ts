@@ -13,6 +13,8 @@ import { createTransactionWork } from './transaction-work.ts';
 export interface WorkerState {
   kinds: readonly KindWork[];
   leases: LeaseKeeper;
+  /** The kind whose next event must run alone. */
+  suspected: KindWork | undefined;
   bell: Bell;
   /** From where on the next claim of each kind looks. */
   since: Map<string, string>;
@@ -29,6 +31,7 @@ export function createWorkerState(deps: ConsumerDeps, handlers: readonly KindHan
   return {
     kinds: handlers.map((handler) => createWork(handler, { ...deps, settle, leases, wake: bell.ring })),
     leases,
+    suspected: undefined,
     bell,
     since: new Map(),
     pollMs: deps.pollMs,
@@ -76,12 +79,15 @@ export async function runWorker(deps: ConsumerDeps, state: WorkerState, signal: 
 export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise<number | 'done'> {
   const { kinds, leases } = state;
   if (leases.isFailing()) return AFTER_TROUBLE_MS;
+  if (state.suspected) return tryAlone(deps, state, state.suspected);
   const asked = kinds.flatMap((work) => {
     const request = work.request();
     return request ? [{ work, request }] : [];
   });
   if (asked.length === 0) return Math.min(...kinds.map(({ pauseMs }) => pauseMs()));
 
+  // What was locked by a write of ours when the claim passed may be due again.
+  const wasBusy = isBusy(state);
   const startedAt = performance.now();
   const results = await claim(
     deps,
@@ -89,17 +95,35 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
     asked.map(({ request }) => request),
   );
   if (!results) return AFTER_TROUBLE_MS;
-  for (const [index, { work, request }] of asked.entries()) work.begin(results[index]!, request, startedAt);
+  for (const [index, { work, request }] of asked.entries()) {
+    work.begin(results[index]!, request, startedAt);
+    if (results[index]!.isSuspect) state.suspected = work;
+  }
   if (results.some(({ claims }) => claims.length > 0) || kinds.some(({ wantsMore }) => wantsMore())) {
     const tookMs = performance.now() - startedAt;
     state.pollMs = Math.min(deps.pollMs, Math.max(QUICK_POLL_MS, tookMs * CLAIM_SHARE));
     return kinds.some(({ wantsMore }) => wantsMore()) ? 0 : state.pollMs;
   }
   if (deps.once) {
-    const isDone = asked.length === kinds.length && !isBusy(state);
-    return isDone ? 'done' : Math.min(...kinds.map(({ pauseMs }) => pauseMs()));
+    if (isBusy(state) || asked.length < kinds.length) return Math.min(...kinds.map(({ pauseMs }) => pauseMs()));
+    return wasBusy ? 0 : 'done';
   }
   return afterNothing(deps, state);
+}
+
+/**
+ * Whatever a process holds counts a failure when it dies, whichever event it died of. So the last attempt of an event that lost
+ * its consumers is made when nothing else runs: if it is to blame it dies alone, and if not it is handled.
+ */
+async function tryAlone(deps: ConsumerDeps, state: WorkerState, work: KindWork): Promise<number> {
+  if (isBusy(state)) return Infinity;
+  const request = work.request();
+  const alone = request && { ...request, limit: 1, alone: true as const };
+  const startedAt = performance.now();
+  const [result] = (alone && (await claim(deps, state, [alone]))) ?? [];
+  if (!result?.isSuspect) state.suspected = undefined;
+  if (alone && result) work.begin(result, alone, startedAt);
+  return 0;
 }
 
 async function afterNothing({ pollMs }: ConsumerDeps, state: WorkerState): Promise<number> {

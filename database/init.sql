@@ -346,7 +346,9 @@ DROP PROCEDURE IF EXISTS claim_kind //
 CREATE PROCEDURE claim_kind(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN lease_ms INT UNSIGNED, IN request JSON)
 BEGIN
   DECLARE kind_id SMALLINT UNSIGNED;
-  DECLARE is_paused, looks_at_all, has_payloads BOOLEAN DEFAULT FALSE;
+  DECLARE is_paused, looks_at_all, has_payloads, is_suspect BOOLEAN DEFAULT FALSE;
+  DECLARE is_alone BOOLEAN DEFAULT JSON_CONTAINS_PATH(request, 'one', '$.alone');
+  DECLARE max_failures INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.maxFailures');
   DECLARE moment DATETIME(3) DEFAULT UTC_TIMESTAMP(3);
   DECLARE since, first_due_at, last_due_at, lost_due_at DATETIME(3);
   DECLARE first_id, last_id, how_many BIGINT UNSIGNED;
@@ -369,15 +371,19 @@ BEGIN
   SET looks_at_all = lease_ms IS NOT NULL AND (looks_at_all OR since IS NULL);
   -- Where to begin, without a lock: a claim that stepped over what others hold would lock each of them for a moment. Not by
   -- SET, which would read with a lock.
-  SELECT due_at, id INTO first_due_at, first_id FROM Events FORCE INDEX (claim)
+  SELECT due_at, id, failures + 1 >= max_failures AND last_error <=> 'its consumer died'
+    INTO first_due_at, first_id, is_suspect FROM Events FORCE INDEX (claim)
     WHERE kind = kind_id AND open = 1 AND due_at >= IF(looks_at_all, '1000-01-01', since) AND due_at <= moment AND processing <> 1
     ORDER BY kind, open, due_at, id LIMIT 1;
   IF looks_at_all THEN
     -- Few hold what lies behind both: it is found when the claims come there, and a backlog is not read whole.
-    CALL take_back_events(kind_id, JSON_EXTRACT(request, '$.maxFailures'),
+    CALL take_back_events(kind_id, max_failures,
       COALESCE(GREATEST(first_due_at, since), first_due_at, moment), COALESCE(first_id, ~0), lost_due_at);
     IF lost_due_at <= COALESCE(first_due_at, moment) THEN
-      SET first_due_at = lost_due_at, first_id = 0;
+      SELECT due_at, id, failures + 1 >= max_failures AND last_error <=> 'its consumer died'
+        INTO first_due_at, first_id, is_suspect FROM Events FORCE INDEX (claim)
+        WHERE kind = kind_id AND open = 1 AND due_at >= lost_due_at AND due_at <= moment AND processing <> 1
+        ORDER BY kind, open, due_at, id LIMIT 1;
     END IF;
   END IF;
 
@@ -390,6 +396,7 @@ BEGIN
           TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) DIV 1000 AS created_ms
         FROM Events FORCE INDEX (claim)
         WHERE kind = kind_id AND open = 1 AND processing <> 1
+          AND (is_alone OR failures + 1 < max_failures OR NOT last_error <=> 'its consumer died')
           AND (due_at = first_due_at AND id >= first_id OR due_at > first_due_at AND due_at <= moment)
         ORDER BY kind, open, due_at, id LIMIT row_limit
         FOR UPDATE SKIP LOCKED
@@ -419,7 +426,7 @@ BEGIN
     END IF;
   END IF;
 
-  SELECT claimed, has_payloads, IF(is_paused, NULL, DATE_FORMAT(first_due_at, '%Y-%m-%d %T.%f')) AS due_since,
+  SELECT claimed, has_payloads, is_suspect AND NOT is_paused AS is_suspect, IF(is_paused, NULL, DATE_FORMAT(first_due_at, '%Y-%m-%d %T.%f')) AS due_since,
     DATE_FORMAT(LEAST(COALESCE(last_due_at, IF(row_limit = 0, first_due_at, NULL), moment), moment - INTERVAL 1 SECOND),
       '%Y-%m-%d %T.%f') AS next_since;
   IF has_payloads THEN
@@ -480,7 +487,7 @@ BEGIN
     SET Events.failures = Events.failures + 1, Events.claimed_by = '', Events.lease_until = '2000-01-01 00:00:00',
       Events.processing = IF(taken.is_dead OR kind_id <> 1, 2, 0),
       Events.due_at = IF(taken.is_dead, NULL, Events.due_at),
-      Events.last_error = IF(taken.is_dead, 'its consumers died', Events.last_error);
+      Events.last_error = IF(taken.is_dead, 'its consumers died', 'its consumer died');
     IF ROW_COUNT() > 0 THEN
       SET lost_due_at = first_due_at;
       CALL pass_on_keys(lost);

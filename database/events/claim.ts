@@ -25,6 +25,8 @@ export interface KindRequest {
   limit: number;
   /** An event that loses as many leases, with its failures, is dead. */
   maxFailures: number;
+  /** Take also an event on its last attempt that lost its consumer before: nothing else may run beside it. @default no */
+  alone?: true;
   /** Look only at what has been due since then: the `nextSince` of an earlier claim. @default look at all */
   since?: string | undefined;
 }
@@ -43,6 +45,8 @@ export interface KindClaims {
   nextSince: string;
   /** From when on an event is due that nobody holds; undefined if there is none, or the kind is paused. */
   dueSince: string | undefined;
+  /** The first that is due has lost its consumers, and its next attempt is its last: it is only claimed alone. */
+  isSuspect: boolean;
 }
 
 /**
@@ -61,10 +65,7 @@ export async function claimEvents(db: Database, { claimedBy, leaseMs, kinds }: C
  * open and due -> locked, until the transaction `db` ends, as `claimEvents` would claim them. Nothing is marked: `attempt` is
  * what it will be when the event is written.
  */
-export async function lockEvents(
-  db: Database,
-  request: Omit<KindRequest, 'maxFailures' | 'since'> & { since: string },
-): Promise<KindClaims> {
+export async function lockEvents(db: Database, request: KindRequest & { since: string }): Promise<KindClaims> {
   const { rows } = await sql<ResultSet>`CALL lock_events(${JSON.stringify(request)})`.execute(db);
   return readClaims(rows[Symbol.iterator]());
 }
@@ -72,12 +73,23 @@ export async function lockEvents(
 function readClaims(results: Iterator<ResultSet>): KindClaims {
   const [head] = results.next().value as [ClaimHead];
   const details = head.has_payloads ? (results.next().value as DetailsRow[]) : [];
-  const { claimed, next_since, due_since } = head;
-  return { claims: toClaimedEvents(claimed, details), nextSince: next_since, dueSince: due_since ?? undefined };
+  const { claimed, next_since, due_since, is_suspect } = head;
+  return {
+    claims: toClaimedEvents(claimed, details),
+    nextSince: next_since,
+    dueSince: due_since ?? undefined,
+    isSuspect: is_suspect === 1,
+  };
 }
 
 type ClaimedTuple = [id: number, attempt: number, failures: number, waits: number, createdMs: number];
-type ClaimHead = { claimed: string | null; has_payloads: 0 | 1; next_since: string; due_since: string | null };
+type ClaimHead = {
+  claimed: string | null;
+  has_payloads: 0 | 1;
+  next_since: string;
+  due_since: string | null;
+  is_suspect: 0 | 1;
+};
 type DetailsRow = { id: number; event_key: string | null; payload: string | null; trace: string | null };
 type ResultSet = [ClaimHead] | DetailsRow[];
 

@@ -35,7 +35,7 @@ const bugs: PlantedBug[] = [
   {
     name: 'fill without the fence',
     caughtBy: 'C11',
-    prepare: (db) => editRoutine(db, 'fill_events', FENCE, 'WHERE Events.open = 1 AND'),
+    prepare: (db) => editRoutine(db, 'fill_held', FENCE, 'WHERE Events.open = 1 AND'),
     system: QUICK_LEASE,
     clients: false,
     run: (run) => fillLate(run, 'while the next holder waits for its words'),
@@ -45,7 +45,7 @@ const bugs: PlantedBug[] = [
     name: 'fill without "still empty"',
     caughtBy: 'C3',
     async prepare(db) {
-      await editRoutine(db, 'fill_events', FENCE, 'WHERE');
+      await editRoutine(db, 'fill_held', FENCE, 'WHERE');
       await sql`DROP TRIGGER keep_filled_and_lease`.execute(db);
     },
     system: QUICK_LEASE,
@@ -149,7 +149,11 @@ const bugs: PlantedBug[] = [
   {
     name: 'a wake-up lost: the next of a key is never due',
     caughtBy: 'C2',
-    prepare: (db) => editRoutine(db, 'pass_on_keys', 'IF next_ids IS NOT NULL THEN', 'IF FALSE THEN'),
+    // The look for it, which comes every ten seconds, is taken away as well.
+    async prepare(db) {
+      await editRoutine(db, 'free_keys', 'IF next_ids IS NOT NULL THEN', 'IF FALSE THEN');
+      await editRoutine(db, 'look_at_keys', /OR Events\.due_at >= '9999-12-31'/, '');
+    },
     ...TASKS,
     drainLimitMs: 2_000,
     run: ({ pass }) => pass(100),
@@ -157,8 +161,7 @@ const bugs: PlantedBug[] = [
   {
     name: '`later` counted as a failure',
     caughtBy: 'C16',
-    prepare: (db) =>
-      editRoutine(db, 'give_back_events', "IN ('failed', 'refused')", "IN ('failed', 'refused', 'later')"),
+    prepare: (db) => editRoutine(db, 'give_back_held', "IN ('failed', 'refused')", "IN ('failed', 'refused', 'later')"),
     ...TASKS,
     run: ({ pass }) => pass(100),
   },

@@ -34,8 +34,8 @@ export const handlerRows: FaultRow[] = [
       const { system, random, watch, isShort, check, until } = run;
       watch.consumersWork = false; // they end, and are blocked
       await using _ = keepRunning(system.consumers);
-      // Of a kind with many attempts: an event counts a failure whenever another ends the process that has both.
-      const good = Array.from({ length: 1_000 }, (): NewTask => ({ kind: 'task', payload: { does: 'answer' } }));
+      // Of the same kind, and so with as few attempts: none dies of the company that it keeps.
+      const good = Array.from({ length: 1_000 }, (): NewTask => ({ kind: 'trouble', payload: { does: 'answer' } }));
       const bad = BAD.flatMap((payload) =>
         Array.from({ length: isShort ? 1 : 3 }, (): NewTask => ({ kind: 'trouble', payload })),
       );
