@@ -4,7 +4,7 @@ import { runConsumer } from '../../consumer/run-consumer.ts';
 import { connectDatabase } from '../../database/connect.ts';
 import { findEvent } from '../../database/events/read.ts';
 import { loadSchema } from '../../database/load-schema.ts';
-import type { HandleBatch } from '../../handlers/handler.ts';
+import { defineHandlers } from '../../handlers/define-handlers.ts';
 import { createBatcher } from '../../producer/create-batcher.ts';
 import { packageVersion } from './package-version.ts';
 import type { Metric, Peer } from './peer.ts';
@@ -64,13 +64,17 @@ export const oursPollingFast: Peer = {
 async function startWorker(url: string, pollMs: number, onJobs: (jobs: number) => void) {
   const db = connectDatabase({ url });
   const stop = new AbortController();
-  const handleBatch: HandleBatch = async (events) => {
-    onJobs(events.length);
-    return events.map(() => ({ valor: 'nada' }));
-  };
   const running = runConsumer({
     db,
-    handler: { kind: 'word', handleBatch },
+    handlers: defineHandlers({
+      word: {
+        batch: 1_000,
+        handleBatch: (events) => {
+          onJobs(events.length);
+          return events.map(() => 'nada');
+        },
+      },
+    }),
     signal: stop.signal,
     report: createJsonReport('warn', 'peers'),
     name: 'peers',
