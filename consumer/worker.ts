@@ -139,8 +139,11 @@ async function claim(
   requests: KindRequest[],
 ) {
   try {
-    // With `once`, finding nothing must mean that nothing is due.
-    const kinds = requests.map((request) => ({ ...request, ...(once ? {} : { since: since.get(request.kind) }) }));
+    // With `once`, finding nothing must mean that nothing is due; and what is to run alone lies behind the cursor.
+    const kinds = requests.map((request) => ({
+      ...request,
+      ...(once || request.alone ? {} : { since: since.get(request.kind) }),
+    }));
     const results = await claimEvents(db, { claimedBy, leaseMs, kinds });
     for (const [index, { nextSince }] of results.entries()) since.set(requests[index]!.kind, nextSince);
     return results;
