@@ -176,7 +176,7 @@ const bugs: PlantedBug[] = [
       const front = { front: system.fronts[0]!, ledger: system.ledger };
       await create(front, { kind: 'create-async', tasks: [{ kind: 'trouble', payload: { does: 'exit' } }] });
       const hasCircled = async () => (await idsWhere(system.db, sql`failures > 3`)).length > 0;
-      await until('the fourth failure', hasCircled, 20_000);
+      await until('the fourth failure', hasCircled, 45_000);
     },
   },
 ];
