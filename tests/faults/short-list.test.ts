@@ -14,6 +14,6 @@ describe(`seed ${seed}`, () => {
       const { violations } = await runRow(row, { seed, serverUrl: inject('serverUrl'), isShort: true });
       expect(violations).toEqual([]);
     },
-    120_000,
+    180_000,
   );
 });

@@ -51,7 +51,7 @@ export const handlerRows: FaultRow[] = [
             system.db,
             tasks.map((_, n) => id! + n),
           ),
-        60_000,
+        100_000,
       );
       const dead = await idsWhere(
         system.db,
