@@ -67,6 +67,8 @@ export function createKindWork(
     running.delete(controller);
     unsettled++;
     learn(outcomes, error, isTrial);
+    const lost = events.filter((event) => !leases.holds(event)).length;
+    if (lost > 0) report.filled([], lost, Math.round(performance.now() - events[0]!.claimedAt));
     onFree();
     await Promise.all(events.map((event, index) => finish(event, outcomes[index]!)));
     unsettled--;

@@ -35,10 +35,10 @@ export function createLeaseKeeper({ db, report, leaseMs, claimedBy }: LeaseDeps)
     try {
       const { written, lost } = await renewEvents(db, { claimedBy, claims, leaseMs });
       for (const event of written) event.leasedAt = startedAt;
-      // What was settled meanwhile is no longer held either.
-      const taken = lost.filter((event) => held.delete(event));
-      for (const { onLost } of taken) onLost();
-      if (taken.length > 0) report.filled([], taken.length, Math.round(startedAt - taken[0]!.claimedAt));
+      for (const event of lost) {
+        // What was settled meanwhile is no longer held either.
+        if (held.delete(event)) event.onLost();
+      }
       isFailing = false;
     } catch (error) {
       isFailing = true;
