@@ -61,7 +61,7 @@ export const consumerSettings = {
   TRANSACTION_MS: milliseconds({
     min: 1_000,
     max: 60_000,
-    default: CONSUMER_DEFAULTS.transactionMs,
+    default: 5_000,
     why: 'The time limit of a transaction in which handlers write; then it is rolled back, also if its process is frozen',
   }),
   MAX_ATTEMPTS: wholeNumber({

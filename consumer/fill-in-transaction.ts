@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from '../database/database-error.ts';
+import { noticesFor } from '../database/events/notices.ts';
 import { fillHeld, isFilledBy, lockHeld } from '../database/events/settle.ts';
 import { TransactionLostError } from '../database/transaction-session.ts';
 import { transactionsFor } from '../database/transactions.ts';
@@ -13,9 +14,8 @@ const TRIES = 5;
 const PAUSE_MS = 100;
 
 /**
- * In one transaction: finds that the claim holds, lets `work` write to the user's tables, and fills the event with the value
- * that it resolves to. Does all of it again after a deadlock or a lost connection, for as long as the claim holds; rejects with
- * what `work` rejects with, and then nothing is written.
+ * In one transaction: checks the claim, lets `work` write to the user's tables, and fills the event with what it resolves to.
+ * Repeats all after a deadlock or a lost connection. Rejects as `work` does: then nothing is written.
  */
 export async function fillInTransaction(
   { db, claimedBy, giveUp }: FillDeps,
@@ -32,6 +32,7 @@ export async function fillInTransaction(
         await fillHeld(transaction.db, { claimedBy, claims: [{ ...event, valor }], hasKeys: event.key !== undefined });
         return true;
       });
+      noticesFor(db).emit('settled');
       // It may have been filled by the try before, of which we did not hear the end.
       return isFilled || (tries > 1 && (await isFilledBy(db, claimedBy, event))) ? 'filled' : 'lost';
     } catch (error) {

@@ -7,7 +7,7 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import type { ConsumerDeps } from './options.ts';
 import type { Ended, Settle } from './settle.ts';
 
-export interface KindWorkDeps extends CallDeps, Pick<ConsumerDeps, 'report' | 'transactionMs'> {
+export interface KindWorkDeps extends CallDeps, Pick<ConsumerDeps, 'report'> {
   settle: Settle;
   leases: LeaseKeeper;
   /** Called when the next claim should not wait. */
@@ -21,7 +21,7 @@ export interface KindWork {
   request: () => KindRequest | undefined;
   /** Begins with what was claimed for a request. */
   begin: (result: KindClaims, asked: KindRequest, claimedAt: number) => void;
-  /** Ms until an open circuit breaker lets one event through; 0 if it is not open. */
+  /** Ms until an open circuit breaker lets one event through; infinite if it is not open. */
   pauseMs: () => number;
   /** More is due than the last claim took, and a good part of the places is free. */
   wantsMore: () => boolean;

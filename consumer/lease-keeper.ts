@@ -21,8 +21,8 @@ export interface LeaseKeeper {
 const RENEW_LIMIT = 1_000;
 
 /**
- * Renews the leases of all that a process holds: work may take longer than a lease, and a consumer that is dead or frozen
- * still loses its claims. Only the database says that a claim is lost; no answer is no loss.
+ * Renews the leases of all that a process holds, since work may take longer than a lease. Only the database says that a claim
+ * is lost; no answer is no loss.
  */
 export function createLeaseKeeper({ db, report, leaseMs, claimedBy }: LeaseDeps): LeaseKeeper {
   const held = new Set<HeldEvent>();

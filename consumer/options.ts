@@ -20,8 +20,6 @@ export interface ConsumerOptions {
   once?: boolean;
   /** How long a claim holds unless it is renewed; then the events of a consumer that died are claimed again. @default 30_000 */
   leaseMs?: number;
-  /** How long a transaction of `inTransaction` or `done()` may take, as the database was connected with. @default 5_000 */
-  transactionMs?: number;
 }
 
 export const CONSUMER_DEFAULTS = {
@@ -29,7 +27,6 @@ export const CONSUMER_DEFAULTS = {
   pollMs: 100,
   once: false,
   leaseMs: 30_000,
-  transactionMs: 5_000,
 };
 
 /** What the parts of a consumer are given: the options with their defaults. */

@@ -9,14 +9,14 @@ import { createWorkerState, runWorker } from './worker.ts';
 const NEVER = new AbortController().signal;
 
 /**
- * Works on the events of the handlers' kinds until `signal` is aborted; resolves when it holds none any more. Start as many as
- * you like, in any process.
+ * Works on the events of the handlers' kinds until `signal` is aborted; resolves when it holds none. Start as many as you
+ * like.
  *
  * @example await runConsumer({ db, handlers: defineHandlers({ email: async ({ payload }) => sendMail(payload) }), signal });
  */
 export async function runConsumer(options: ConsumerOptions): Promise<void> {
   const { db, handlers, name = 'consumer', report = createJsonReport('info', name), signal = NEVER } = options;
-  const { finishMs, pollMs, once, leaseMs, transactionMs } = { ...CONSUMER_DEFAULTS, ...options };
+  const { finishMs, pollMs, once, leaseMs } = { ...CONSUMER_DEFAULTS, ...options };
   if (signal.aborted) return;
   const giveUp = new AbortController();
   const giveUpLater = () => setTimeout(() => giveUp.abort(), finishMs).unref();
@@ -32,7 +32,6 @@ export async function runConsumer(options: ConsumerOptions): Promise<void> {
     pollMs,
     once,
     leaseMs,
-    transactionMs,
     giveUp: giveUp.signal,
   };
   await addKinds(

@@ -1,4 +1,5 @@
 import { lockEvents } from '../database/events/claim.ts';
+import { noticesFor } from '../database/events/notices.ts';
 import { type Fill, fillLocked, type GiveBack, giveBackLocked } from '../database/events/settle.ts';
 import { transactionsFor } from '../database/transactions.ts';
 import { type Outcome, SourceDownError, type TransactionHandler } from '../handlers/handler.ts';
@@ -22,26 +23,29 @@ export interface TransactionBatch {
 const HANDLERS_SHARE = 0.5;
 
 /**
- * Locks what is due, lets the handler have one event after the other, each behind a savepoint of its own, and writes all
- * outcomes: in one transaction, so that a process that is killed leaves nothing behind. Rejects if the transaction is lost.
+ * In one transaction: locks what is due, lets the handler have one event after the other, each behind a savepoint of its own,
+ * and writes all outcomes. Rejects if the transaction is lost.
  */
 export async function runTransactionBatch(
   { db, claimedBy, installationId, giveUp, report }: BatchDeps,
   handler: TransactionHandler,
-  { since, limitMs, signal }: { since: string; limitMs: number; signal: AbortSignal },
+  since: string,
 ): Promise<TransactionBatch> {
   const startedAt = performance.now();
   const fills: Fill[] = [];
   const backs: GiveBack[] = [];
-  const result = await transactionsFor(db).run(async (transaction): Promise<TransactionBatch> => {
+  const transactions = transactionsFor(db);
+  const result = await transactions.run(async (transaction): Promise<TransactionBatch> => {
     const { kind, batch: limit, attempts: maxFailures } = handler;
     const { claims, nextSince } = await lockEvents(transaction.db, { kind, limit, maxFailures, since });
     let error: unknown;
     for (const claim of claims) {
-      if (giveUp.aborted || performance.now() - startedAt > limitMs * HANDLERS_SHARE) break;
+      if (giveUp.aborted || performance.now() - startedAt > transactions.limitMs * HANDLERS_SHARE) break;
       const { trx, revoke, rollback } = transaction.begin(`event ${claim.id}`);
       const event = toHandlerEvent({ ...claim, kind });
-      const outcome = await attempt(() => handler.handleIn(event, trx, { signal, installationId })).finally(revoke);
+      const outcome = await attempt(() => handler.handleIn(event, trx, { signal: giveUp, installationId })).finally(
+        revoke,
+      );
       const lost = transaction.lost();
       if (lost) throw lost;
       if ('valor' in outcome) {
@@ -61,6 +65,7 @@ export async function runTransactionBatch(
     if (backs.length > 0) await giveBackLocked(transaction.db, { claimedBy, claims: backs, hasKeys });
     return { locked: claims.length, nextSince, error };
   });
+  noticesFor(db).emit('settled');
   const ms = Math.round(performance.now() - startedAt);
   if (fills.length > 0) report.filled(fills, 0, ms);
   const failures = backs.flatMap((claim) => ('reason' in claim ? [claim] : []));

@@ -7,12 +7,11 @@ import { runTransactionBatch } from './transaction-batch.ts';
 const ALL_TAKEN_PAUSE_MS = 100;
 
 /**
- * The work on a kind of the style `inTransaction`: many events in one transaction, in which nothing is marked. An event that
- * takes its process down leaves no trace so. Hence a process that starts, or whose transaction was lost, has its next events
- * one at a time, each claimed and marked first; then it fails, or dies, like any other.
+ * The work on a kind of the style `inTransaction`: many events in one transaction, in which nothing is marked. A process that
+ * starts, or has lost one, takes events one at a time and marks them: docs/design.md, "Poison".
  */
 export function createTransactionWork(handler: TransactionHandler, deps: KindWorkDeps): KindWork {
-  const { report, giveUp, wake, transactionMs } = deps;
+  const { report, wake } = deps;
   const { kind, concurrency, attempts: maxFailures } = handler;
   const breaker = createCircuitBreaker();
   const single = createKindWork(handler, deps, breaker);
@@ -28,7 +27,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
   async function run(since: string): Promise<void> {
     running++;
     try {
-      const batch = await runTransactionBatch(deps, handler, { since, limitMs: transactionMs, signal: giveUp });
+      const batch = await runTransactionBatch(deps, handler, since);
       nextSince = batch.nextSince;
       isBacklogged = batch.locked > 0;
       isAllTaken = batch.locked === 0;

@@ -193,7 +193,7 @@ describe.each(Object.entries(styles))('with %s', (_, style) => {
       { attempts: 2 },
       impatient,
     );
-    Object.assign(worker.deps, { transactionMs: 1_000, once: false });
+    worker.deps.once = false;
     const stop = new AbortController();
     const running = worker.run(stop.signal);
     await expect.poll(() => row(2), { timeout: 20_000 }).toMatchObject({ failures: 2, due_at: null });

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { describe, expect, test, vi } from 'vitest';
+import { createConnection } from 'mysql2/promise';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { claimEvents } from '../database/events/claim.ts';
 import { createEvents } from '../database/events/create.ts';
 import type { Outcome } from '../handlers/handler.ts';
@@ -222,7 +223,8 @@ describe('a handler whose source is down', () => {
     const { deps, state, run, report } = createWorker(db, [busy], { once: false });
     await workRound(deps, state);
     await vi.waitFor(() => expect(report.handlerDown).toHaveBeenCalled());
-    expect(await workRound(deps, state)).toBeGreaterThan(LONG_MS - 10_000);
+    expect(state.kinds[0]!.pauseMs()).toBeGreaterThan(LONG_MS - 10_000);
+    expect(state.kinds[0]!.request()).toBeUndefined();
     await run(AbortSignal.abort());
     expect(await row(1)).toMatchObject(GIVEN_BACK);
 
@@ -240,7 +242,8 @@ describe('a handler whose source is down', () => {
     const { deps, state, run, report } = createWorker(db, [singleHandler(handleEvent)], { once: false });
     await workRound(deps, state);
     await vi.waitFor(() => expect(report.released).toHaveBeenCalled());
-    expect(await workRound(deps, state)).toBeGreaterThan(LONG_MS - 10_000);
+    expect(state.kinds[0]!.pauseMs()).toBeGreaterThan(LONG_MS - 10_000);
+    expect(state.kinds[0]!.request()).toBeUndefined();
     await run(AbortSignal.abort());
     expect(handleEvent).toHaveBeenCalledTimes(10);
     expect(report.handlerDown).toHaveBeenCalledOnce();
@@ -302,6 +305,25 @@ test('on its last attempt an event that lost its consumer runs alone, so that it
   expect(await filled()).toBe(6);
   expect([atOnce[2], atOnce[5]]).toEqual([1, 1]);
   expect(Math.max(...Object.values(atOnce))).toBeGreaterThan(1);
+});
+
+test('an event that must run alone and is locked by another connection does not keep the worker busy', async () => {
+  await createEvents(db, some(1, { kind: 'job' }));
+  await sql`UPDATE Events SET failures = 1, last_error = 'its consumer died'`.execute(db);
+  const client = await createConnection({ uri: database.url });
+  onTestFinished(() => client.destroy());
+  await client.beginTransaction();
+  await client.query('SELECT id FROM Events FOR UPDATE');
+  const { deps, state, run } = createWorker(db, [singleHandler(async () => ({ valor: '1' }))], { once: false });
+  await workRound(deps, state);
+  expect(state.suspected).toBeDefined();
+  expect(await workRound(deps, state)).toBeGreaterThan(0);
+  await client.rollback();
+  const stop = new AbortController();
+  const running = run(stop.signal);
+  await expect.poll(filled, WAIT).toBe(1);
+  stop.abort();
+  await running;
 });
 
 test('a claim that the database refuses is reported, and the next round follows', async () => {

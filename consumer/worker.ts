@@ -49,6 +49,8 @@ function createWork(handler: KindHandler, deps: KindWorkDeps): KindWork {
 const isBusy = ({ kinds, leases }: WorkerState) => leases.size() > 0 || kinds.some((work) => work.isBusy());
 
 const AFTER_TROUBLE_MS = 1_000;
+/** With nothing to ask for, a round costs nothing; the bell rings earlier. */
+const LOOK_AGAIN_MS = 1_000;
 /** While events keep coming. */
 const QUICK_POLL_MS = 5;
 /** Of the time while events keep coming, claims take no larger part than one of so many. */
@@ -84,7 +86,7 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
     const request = work.request();
     return request ? [{ work, request }] : [];
   });
-  if (asked.length === 0) return Math.min(...kinds.map(({ pauseMs }) => pauseMs()));
+  if (asked.length === 0) return untilNextPlace(kinds);
 
   // What was locked by a write of ours when the claim passed may be due again.
   const wasBusy = isBusy(state);
@@ -105,25 +107,29 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
     return kinds.some(({ wantsMore }) => wantsMore()) ? 0 : state.pollMs;
   }
   if (deps.once) {
-    if (isBusy(state) || asked.length < kinds.length) return Math.min(...kinds.map(({ pauseMs }) => pauseMs()));
+    if (isBusy(state) || asked.length < kinds.length) return untilNextPlace(kinds);
     return wasBusy ? 0 : 'done';
   }
   return afterNothing(deps, state);
 }
 
-/**
- * Whatever a process holds counts a failure when it dies, whichever event it died of. So the last attempt of an event that lost
- * its consumers is made when nothing else runs: if it is to blame it dies alone, and if not it is handled.
- */
+/** The last attempt of an event that lost its consumers is made when nothing else runs: docs/design.md, "Lost leases". */
 async function tryAlone(deps: ConsumerDeps, state: WorkerState, work: KindWork): Promise<number> {
-  if (isBusy(state)) return Infinity;
+  if (isBusy(state)) return LOOK_AGAIN_MS;
   const request = work.request();
   const alone = request && { ...request, limit: 1, alone: true as const };
   const startedAt = performance.now();
   const [result] = (alone && (await claim(deps, state, [alone]))) ?? [];
-  if (!result?.isSuspect) state.suspected = undefined;
   if (alone && result) work.begin(result, alone, startedAt);
-  return 0;
+  if (result?.isSuspect && result.claims.length > 0) return 0;
+  // Another connection may have it locked.
+  state.suspected = undefined;
+  return state.pollMs;
+}
+
+/** Nothing can be claimed before the bell rings, or a circuit breaker lets one event through. */
+function untilNextPlace(kinds: readonly KindWork[]): number {
+  return Math.min(LOOK_AGAIN_MS, ...kinds.map(({ pauseMs }) => pauseMs()));
 }
 
 async function afterNothing({ pollMs }: ConsumerDeps, state: WorkerState): Promise<number> {

@@ -28,8 +28,8 @@ const SAY_AGAIN_MS = 60_000;
 export type Write<T> = (item: T, done: () => void) => Promise<void>;
 
 /**
- * Writes many items in one statement: what comes while one runs gathers for the next. An item is done when it is written or
- * lost, or left to its lease: by a database that refuses it, or once `giveUp` is aborted.
+ * Writes many items in one statement: what comes while one runs gathers for the next. An item is done when it is written, lost,
+ * or left to its lease, as one that the database refuses.
  */
 export function createWriteQueue<T extends { id: number }>(options: WriteQueueOptions<T>): Write<T> {
   const { write, verb, report, giveUp } = options;

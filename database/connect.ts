@@ -35,8 +35,7 @@ const GOODBYE_MS = 1_000;
 
 /**
  * A Kysely that keeps time limits and retries what was certainly not applied. It connects on first use, and throws
- * nothing but DatabaseError. `db.transaction()` is refused: transactions live in the routines of init.sql, one round trip each,
- * but for those that handlers are given.
+ * nothing but DatabaseError. `db.transaction()` is refused: transactions live in routines, but for those of handlers.
  */
 export function connectDatabase(options: DatabaseOptions): Database {
   const { url, poolSize = 10, queueLimit = 1_000, queueWaitMs = 800 } = options;

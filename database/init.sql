@@ -1,6 +1,5 @@
--- The tables, and the rules that bind clients in every language. Loading it again keeps the data; npm run migrate brings
--- older tables to this version first. It needs MySQL 8.4+ or MariaDB 10.6+, and an account that may make triggers: SUPER, or
--- log_bin_trust_function_creators, with a binary log. All times are UTC, by the server's clock.
+-- The tables, and the rules that bind clients in every language. Loading it again keeps the data; npm run migrate upgrades
+-- older tables first. docs/operations.md says which servers and which account. All times are UTC, by the server's clock.
 SET NAMES utf8mb4;
 SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
@@ -138,10 +137,8 @@ BEGIN
   END IF;
 END //
 
--- Part of a create: inserts the events that follow the id `last_id`. Of each may be said {"kind", "payload", "key",
--- "delayMs", "trace"}, where the payload is base64 of a text of JSON: without quotes, whose escapes would be many.
--- A text that is too long is refused: JSON_TABLE makes it an error in MySQL, and MariaDB, which cuts it, leaves one
--- character more than its column takes.
+-- Part of a create: inserts the events that follow the id `last_id`, each {"kind", "payload", "key", "delayMs", "trace"}. The
+-- payload is in base64. Texts have one character more than their columns take: MariaDB would cut what is too long.
 DROP PROCEDURE IF EXISTS insert_events //
 CREATE PROCEDURE insert_events(IN last_id BIGINT UNSIGNED, IN new_events JSON)
 BEGIN
@@ -251,7 +248,7 @@ BEGIN
 END //
 
 -- Creates what was not created under its key before, for [{"key", "howMany", "events"}, …], each key once; without
--- "events" they are words of which nothing is said. Answers [[key, first id, how many], …] for all keys. Nobody adds a key while the row of DBStatus is locked.
+-- "events" they are words. Answers [[key, first id, how many], …] for all. Nobody adds a key while DBStatus is locked.
 DROP PROCEDURE IF EXISTS create_events_by_key //
 CREATE PROCEDURE create_events_by_key(IN requests JSON)
 BEGIN

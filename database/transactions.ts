@@ -21,6 +21,8 @@ export interface Transactions {
   /** Commits what `work` did, or rolls it back if it rejects. Rejects with its error, or a TransactionLostError. */
   run: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
   destroy: () => void;
+  /** How long one may take. */
+  limitMs: number;
 }
 
 /** Transactions on connections of their own: no setting of theirs gets into the pool, and they wait for none of its. */
@@ -68,6 +70,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
 
   return {
     run,
+    limitMs,
     destroy: () => {
       for (const connection of pool.end()) driver.cutConnection(connection);
     },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createProducer, defineHandlers, type HandlerInput, runConsumer } from '../index.ts';
+import { createProducer, defineHandlers, done, type HandlerInput, runConsumer } from '../index.ts';
 import { createRecordingReport } from './recording-report.ts';
 import { useTestDatabase } from './test-database.ts';
 
@@ -13,6 +13,8 @@ test('a create wakes the consumer of the same process, and a fill whoever waits 
   const events = createProducer({ db, syncPollMs: A_MINUTE });
   const handlers = defineHandlers({
     greeting: async ({ payload }: HandlerInput<{ name: string }>) => `Olá, ${payload.name}!`,
+    booking: { inTransaction: async () => 'booked' },
+    charge: async () => done('charged', async () => {}),
   });
   const report = createRecordingReport();
   const running = [
@@ -23,6 +25,10 @@ test('a create wakes the consumer of the same process, and a fill whoever waits 
   for (const name of ['Ana', 'Rui', 'Zé']) {
     const event = await events.createAndWait({ kind: 'greeting', payload: { name } });
     expect(event).toMatchObject({ status: 'filled', value: `Olá, ${name}!` });
+  }
+  // A kind in whose transactions nothing is marked, which has its first event alone.
+  for (const kind of ['booking', 'booking', 'charge']) {
+    expect(await events.createAndWait({ kind })).toMatchObject({ status: 'filled', kind });
   }
   expect(performance.now() - startedAt).toBeLessThan(A_MINUTE / 4);
   stop.abort();

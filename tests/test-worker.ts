@@ -25,7 +25,7 @@ export function singleHandler(handleEvent: HandleEvent, options: Partial<SingleH
 export function createWorker(db: Database, handlers: KindHandler[], options: Partial<ConsumerDeps> = {}) {
   const report = createRecordingReport();
   const giveUp = new AbortController();
-  const pace = { pollMs: 5, leaseMs: 30_000, transactionMs: 5_000, once: true };
+  const pace = { pollMs: 5, leaseMs: 30_000, once: true };
   const deps: ConsumerDeps = {
     db,
     report,

@@ -71,8 +71,8 @@ export interface Revived<T> {
 }
 
 /**
- * dead -> pending, due at once, with all its attempts before it again. An event with a key goes before those of its key that
- * wait, and behind one that is held. Ids that are in neither answer were not dead, or are locked by another connection.
+ * dead -> pending, due at once, with all its attempts before it; one with a key goes before those that wait. Ids that are in
+ * neither answer were not dead, or are locked by another connection.
  */
 export async function reviveEvents(
   db: Database,

@@ -11,8 +11,8 @@ export interface Fenced<T extends Claim> {
 }
 
 /**
- * What became of them. A row that another connection has locked is passed over, so that no other waits; the caller may try it
- * again until its lease is over. Lost: somebody else may hold the event by now, and it is unchanged.
+ * What became of them. A row that another connection has locked is passed over, and may be tried again until its lease is
+ * over. Lost: somebody else may hold the event by now, and it is unchanged.
  */
 export interface Written<T extends Claim> {
   written: readonly T[];
@@ -45,17 +45,16 @@ export interface HasKeys {
 }
 
 export type GiveBack = Claim &
+  // Counted; without a delay it is dead.
   (
-    | { outcome: 'failed'; reason: string /** Without one it is dead. */; delayMs: number | undefined }
+    | { outcome: 'failed'; reason: string; delayMs: number | undefined }
+    // Counted, and dead; the reason is for whoever waits for it.
     | { outcome: 'refused'; reason: string }
     | { outcome: 'later'; delayMs: number }
     | { outcome: 'released' }
   );
 
-/**
- * held -> due again, at once or after a pause, or -> dead. Failed and refused ones count a failure; a refused one is dead, and
- * its reason is for whoever waits for it. `givenBack`: how many; those that are not locked either are lost.
- */
+/** held -> due again, at once or after a pause, or -> dead. Resolves to how many; those that are not locked either are lost. */
 export async function giveBackEvents<T extends GiveBack>(
   db: Database,
   { claimedBy, claims, hasKeys = true }: Fenced<T> & HasKeys,
