@@ -244,11 +244,14 @@ test('an effect is not written by a claim that somebody else has by then', async
   await createEvents(db, jobs(1));
   let calls = 0;
   const { kinds } = defineHandlers({
-    job: async ({ id }) => {
-      if (calls++ > 0) return 'second';
-      await letTimePass();
-      await claimEvents(db, { claimedBy: 'b', leaseMs: 60_000, kinds: [{ kind: 'job', limit: 1, maxFailures: 5 }] });
-      return done('first', (trx) => write(trx, id));
+    job: {
+      concurrency: 1, // so that it claims nothing meanwhile
+      handle: async ({ id }) => {
+        if (calls++ > 0) return 'second';
+        await letTimePass();
+        await claimEvents(db, { claimedBy: 'b', leaseMs: 60_000, kinds: [{ kind: 'job', limit: 1, maxFailures: 5 }] });
+        return done('first', (trx) => write(trx, id));
+      },
     },
   });
   const { run, report } = createWorker(db, [...kinds]);
