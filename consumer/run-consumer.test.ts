@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { createEvents } from '../database/events/create.ts';
 import { findEvent } from '../database/events/read.ts';
 import { toHandlers } from '../handlers/handlers.ts';
+import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { batchHandler, type HandleBatch } from '../tests/test-worker.ts';
@@ -10,7 +11,7 @@ import { toConsumerOptions } from './from-config.ts';
 import { CONSUMER_DEFAULTS } from './options.ts';
 import { runConsumer } from './run-consumer.ts';
 
-const { db } = await useTestDatabase();
+const { db, connect } = await useTestDatabase();
 const handlersOf = (handleBatch: HandleBatch, batch = 10) => toHandlers([batchHandler(handleBatch, { batch })]);
 const untilAborted: HandleBatch = (_, { signal }) =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
@@ -27,6 +28,14 @@ test('a consumer needs a database and handlers, and fills what comes until its s
   await expect.poll(() => findEvent(db, 1)).toMatchObject({ valor: 'mar' });
   stop.abort();
   await running;
+});
+
+test('one whose first statement has no answer, as after a pause of its process, asks again', async () => {
+  await createEvents(db, [{}]);
+  const handlers = handlersOf(async (events) => events.map(() => ({ valor: 'mar' })));
+  const options = { handlers, once: true, report: createRecordingReport() };
+  await runConsumer({ db: loseFirstAnswer(connect(), 'add_kinds'), ...options });
+  expect(await findEvent(db, 1)).toMatchObject({ valor: 'mar' });
 });
 
 test('two of the same name in one process claim under different names', async () => {

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import type { Database } from '../database/connect.ts';
 import { addKinds } from '../database/events/kinds.ts';
 import { readInstallationId } from '../database/installation.ts';
+import { untilAvailable } from '../database/until-available.ts';
+import type { Handlers } from '../handlers/handlers.ts';
 import { runLooksAtKeys } from './look-at-keys.ts';
 import { CONSUMER_DEFAULTS, type ConsumerDeps, type ConsumerOptions } from './options.ts';
 import { createJsonReport } from './report/json-report.ts';
@@ -17,13 +20,13 @@ const NEVER = new AbortController().signal;
 export async function runConsumer(options: ConsumerOptions): Promise<void> {
   const { db, handlers, name = 'consumer', report = createJsonReport('info', name), signal = NEVER } = options;
   const { finishMs, pollMs, once, leaseMs } = { ...CONSUMER_DEFAULTS, ...options };
-  if (signal.aborted) return;
+  const installationId = await untilAvailable(signal, () => signUp(db, handlers));
+  if (installationId === undefined) return;
   const giveUp = new AbortController();
   const giveUpLater = () => setTimeout(() => giveUp.abort(), finishMs).unref();
   signal.addEventListener('abort', giveUpLater, { once: true });
   // A name may repeat, also after a restart; what one consumer claims must never be another's.
   const claimedBy = `${name}.${process.pid}.${randomBytes(3).toString('hex')}`;
-  const installationId = await readInstallationId(db);
   const deps: ConsumerDeps = {
     db,
     report,
@@ -34,14 +37,19 @@ export async function runConsumer(options: ConsumerOptions): Promise<void> {
     leaseMs,
     giveUp: giveUp.signal,
   };
-  await addKinds(
-    db,
-    handlers.kinds.map(({ kind }) => kind),
-  );
   const done = new AbortController();
   const looking = runLooksAtKeys(deps, done.signal);
   await runWorker(deps, createWorkerState(deps, handlers.kinds), signal);
   done.abort();
   await looking;
   signal.removeEventListener('abort', giveUpLater);
+}
+
+/** Makes the handlers' kinds known; resolves to the id of the installation. */
+async function signUp(db: Database, { kinds }: Handlers): Promise<string> {
+  await addKinds(
+    db,
+    kinds.map(({ kind }) => kind),
+  );
+  return readInstallationId(db);
 }

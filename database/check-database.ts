@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { checkServer, type ServerReport } from './check-server.ts';
 import type { Database } from './connect.ts';
-import { DatabaseError } from './database-error.ts';
 import { claimEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
 import { lookAtKeys } from './events/keys.ts';
@@ -10,7 +8,7 @@ import { reviveEvents } from './events/operate.ts';
 import { countEvents, findSettledEvents } from './events/read.ts';
 import { fillEvents, giveBackEvents, renewEvents } from './events/settle.ts';
 import { checkSchemaVersion } from './schema-version.ts';
-import { whatToDo } from './what-to-do.ts';
+import { untilAvailable } from './until-available.ts';
 
 /**
  * Does with no events what a process does with many, so that whatever would keep it from that is an error here. What
@@ -59,26 +57,15 @@ export function createReadyCheck(db: Database): () => Promise<void> {
  * Waits until the database does what a process of this kind asks of it. Resolves to what is worth saying of the server, to
  * undefined if `signal` is aborted. Rejects with what to do where waiting does not help.
  */
-export async function checkDatabase(
+export function checkDatabase(
   db: Database,
   kind: 'producer' | 'consumer',
   signal: AbortSignal,
 ): Promise<ServerReport | undefined> {
-  while (!signal.aborted) {
-    try {
-      const report = await checkServer(db);
-      await checkSchemaVersion(db);
-      await CHECKS[kind](db);
-      return report;
-    } catch (error) {
-      if (!(error instanceof DatabaseError) || isHopeless(error)) throw error;
-      await sleep(500, undefined, { signal }).catch(() => {});
-    }
-  }
-  return undefined;
-}
-
-/** A routine that is missing passes while init.sql is loaded again; by now that has been waited for. */
-function isHopeless({ fault, errno }: DatabaseError): boolean {
-  return fault === 'permanent' || (fault === 'not applied' && whatToDo(errno) !== undefined);
+  return untilAvailable(signal, async () => {
+    const report = await checkServer(db);
+    await checkSchemaVersion(db);
+    await CHECKS[kind](db);
+    return report;
+  });
 }
