@@ -1,4 +1,5 @@
 import {
+  type Effect,
   type HandlerContext,
   type KindHandler,
   type Outcome,
@@ -8,14 +9,25 @@ import {
 import { reasonOf } from '../handlers/reason-of.ts';
 import { fillInTransaction } from './fill-in-transaction.ts';
 import { type HeldEvent, toHandlerEvent } from './held-event.ts';
+import { InterruptedError, type Interruption } from './interruption.ts';
 import type { ConsumerDeps } from './options.ts';
 import type { Ended, Release, Written } from './settle.ts';
 
 export type CallDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp' | 'installationId'>;
 
-/** Why a handler is waited for no longer. */
-export class InterruptedError extends Error {
-  override readonly name = 'InterruptedError';
+/** Its signal is made when it is asked for. */
+class CallContext implements HandlerContext {
+  readonly installationId: string;
+  readonly #interruption: Interruption;
+
+  constructor(installationId: string, interruption: Interruption) {
+    this.installationId = installationId;
+    this.#interruption = interruption;
+  }
+
+  get signal(): AbortSignal {
+    return this.#interruption.signal;
+  }
 }
 
 export interface CallResult {
@@ -26,27 +38,22 @@ export interface CallResult {
 }
 
 /**
- * Calls a handler for its events, until its time is over or `controller` is aborted, whatever it does about its signal; what
- * it makes of them later is ignored. Does not reject.
+ * Calls a handler for its events, until its time is over or it is interrupted, whatever it does about its signal; what it
+ * makes of them later is ignored. Does not reject.
  */
 export async function callHandler(
   deps: CallDeps,
   handler: KindHandler,
   events: readonly HeldEvent[],
-  controller: AbortController,
+  interruption: Interruption,
 ): Promise<CallResult> {
-  const { signal } = controller;
-  const interrupted = Promise.withResolvers<never>();
-  signal.addEventListener('abort', () => interrupted.reject(signal.reason), { once: true });
-  const onOverdue = () => controller.abort(new Error(`no outcome within ${handler.timeoutMs} ms`));
+  const onOverdue = () => interruption.abort(new Error(`no outcome within ${handler.timeoutMs} ms`));
   const timer = setTimeout(onOverdue, handler.timeoutMs);
+  const context = new CallContext(deps.installationId, interruption);
   try {
-    signal.throwIfAborted();
-    const outcomes = await Promise.race([
-      call(deps, handler, events, { signal, installationId: deps.installationId }),
-      interrupted.promise,
-    ]);
+    const outcomes = await interruption.cut(() => call(deps, handler, events, context));
     if (outcomes.length === 0) throw new SourceDownError(0, 'the handler served none of its events');
+    if (outcomes.length === events.length) return { outcomes };
     const rest = events.slice(outcomes.length).map(() => ({ release: 'fewer outcomes than events' }));
     return { outcomes: [...outcomes.slice(0, events.length), ...rest] };
   } catch (error) {
@@ -61,12 +68,13 @@ async function call(
   handler: KindHandler,
   events: readonly HeldEvent[],
   context: HandlerContext,
-): Promise<Ended[]> {
+): Promise<readonly Ended[]> {
   switch (handler.style) {
     case 'single':
       return [await withEffect(deps, events[0]!, await handler.handleEvent(toHandlerEvent(events[0]!), context))];
     case 'batch': {
       const outcomes = await handler.handleBatch(events.map(toHandlerEvent), context);
+      if (!outcomes.some(hasEffect)) return outcomes;
       const served = outcomes.slice(0, events.length);
       return Promise.all(served.map((outcome, index) => withEffect(deps, events[index]!, outcome)));
     }
@@ -77,9 +85,13 @@ async function call(
   }
 }
 
+function hasEffect(outcome: Outcome): outcome is { valor: string; effect: Effect } {
+  return 'effect' in outcome && outcome.effect !== undefined;
+}
+
 /** What an effect throws is its event's failure. */
 async function withEffect(deps: CallDeps, event: HeldEvent, outcome: Outcome): Promise<Ended> {
-  if (!('effect' in outcome) || !outcome.effect) return outcome;
+  if (!hasEffect(outcome)) return outcome;
   const { valor, effect } = outcome;
   return inTransaction(deps, event, async (trx) => {
     await effect(trx);

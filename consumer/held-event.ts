@@ -11,6 +11,12 @@ export interface HeldEvent extends ClaimedEvent {
   onLost: () => unknown;
 }
 
+const NOBODY = () => {};
+
+export function toHeldEvent(claim: ClaimedEvent, kind: string, claimedAt: number): HeldEvent {
+  return { ...claim, kind, claimedAt, leasedAt: claimedAt, onLost: NOBODY };
+}
+
 export function toHandlerEvent(event: ClaimedEvent & { kind: string }): HandlerEvent {
   const { id, kind, key, attempt, failures, waits, createdAt, payload: payloadText } = event;
   const payload: unknown = payloadText === undefined ? undefined : JSON.parse(payloadText);

@@ -1,8 +1,9 @@
 import type { KindClaims, KindRequest } from '../database/events/claim.ts';
 import { type KindHandler, SourceDownError } from '../handlers/handler.ts';
-import { type CallDeps, callHandler, InterruptedError } from './call-handler.ts';
+import { type CallDeps, callHandler } from './call-handler.ts';
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts';
-import type { HeldEvent } from './held-event.ts';
+import { type HeldEvent, toHeldEvent } from './held-event.ts';
+import { InterruptedError, Interruption } from './interruption.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { ConsumerDeps } from './options.ts';
 import type { Ended, Settle } from './settle.ts';
@@ -43,34 +44,35 @@ export function createKindWork(
 ): KindWork {
   const { report, giveUp, settle, leases, wake } = deps;
   const { kind, concurrency } = handler;
-  const running = new Set<AbortController>();
+  const running = new Set<Interruption>();
   let unsettled = 0;
   let isBacklogged = false;
   // A handler that serves few at a time gets few.
   let eventsPerCall = handler.style === 'batch' ? handler.batch : 1;
   giveUp.addEventListener('abort', () => {
-    for (const controller of running) controller.abort(new InterruptedError('shutting down'));
+    for (const interruption of running) interruption.abort(new InterruptedError('shutting down'));
   });
 
   const freePlaces = () => Math.min(concurrency - running.size, 2 * concurrency - running.size - unsettled);
   const wantsMore = () => isBacklogged && breaker.state() === 'closed' && freePlaces() >= concurrency / 2;
 
   async function run(events: readonly HeldEvent[], isTrial: boolean): Promise<void> {
-    const controller = new AbortController();
+    const interruption = new Interruption();
     let kept = events.length;
-    for (const event of events) {
-      event.onLost = () => --kept === 0 && controller.abort(new InterruptedError('lost'));
-    }
-    running.add(controller);
-    if (giveUp.aborted) controller.abort(new InterruptedError('shutting down'));
-    const { outcomes, error } = await callHandler(deps, handler, events, controller);
-    running.delete(controller);
+    const onLost = () => --kept === 0 && interruption.abort(new InterruptedError('lost'));
+    for (const event of events) event.onLost = onLost;
+    running.add(interruption);
+    if (giveUp.aborted) interruption.abort(new InterruptedError('shutting down'));
+    const { outcomes, error } = await callHandler(deps, handler, events, interruption);
+    running.delete(interruption);
     unsettled++;
     learn(outcomes, error, isTrial);
-    const lost = events.filter((event) => !leases.holds(event)).length;
+    // What was lost is no longer held.
+    const ended = events.flatMap((event, index) => (leases.holds(event) ? [{ event, outcome: outcomes[index]! }] : []));
+    const lost = events.length - ended.length;
     if (lost > 0) report.filled([], lost, Math.round(performance.now() - events[0]!.claimedAt));
     onFree();
-    await Promise.all(events.map((event, index) => finish(event, outcomes[index]!)));
+    await settle(ended, handler, letGo);
     unsettled--;
     onFree();
   }
@@ -79,11 +81,6 @@ export function createKindWork(
     // After a batch, what came meanwhile is claimed at once; after each single event that would be a claim of its own.
     if (handler.style === 'batch' || wantsMore() || leases.size() === 0) wake();
     else if (freePlaces() === 1) setTimeout(wake, GATHER_MS);
-  }
-
-  async function finish(event: HeldEvent, outcome: Ended): Promise<void> {
-    // What was lost is no longer held.
-    if (leases.holds(event)) await settle(event, handler, outcome, () => letGo(event));
   }
 
   function letGo(event: HeldEvent): void {
@@ -118,7 +115,7 @@ export function createKindWork(
     begin({ claims }, { limit }, claimedAt) {
       isBacklogged = claims.length === limit;
       const isTrial = breaker.state() === 'half-open';
-      const events = claims.map((claim) => ({ ...claim, kind, claimedAt, leasedAt: claimedAt, onLost: () => {} }));
+      const events = claims.map((claim) => toHeldEvent(claim, kind, claimedAt));
       leases.hold(events);
       const calls = handler.style === 'batch' ? [events] : events.map((event) => [event]);
       for (const call of calls) if (call.length > 0) void run(call, isTrial);

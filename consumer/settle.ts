@@ -21,8 +21,20 @@ export interface Written {
 /** How the call of a handler ended for one event. */
 export type Ended = Outcome | Release | Written;
 
-/** Resolves when it is written what became of the event, or waits for a lock. `done`: nothing is left to write. */
-export type Settle = (event: HeldEvent, handler: KindHandler, outcome: Ended, done: () => void) => Promise<void>;
+interface EndedEvent {
+  event: HeldEvent;
+  outcome: Ended;
+}
+
+/**
+ * Writes down how the events of a call ended. Resolves when that is written, or waits for a lock. `done`: nothing of this event
+ * is left to write.
+ */
+export type Settle = (
+  ended: readonly EndedEvent[],
+  handler: KindHandler,
+  done: (event: HeldEvent) => void,
+) => Promise<void>;
 
 /** Fills are written together, and so is all that is given back: what cannot be written of one keeps no other from it. */
 export function createSettle(deps: SettleDeps): Settle {
@@ -36,33 +48,41 @@ export function createSettle(deps: SettleDeps): Settle {
     verb: 'given back',
     write: (claims: readonly HeldGiveBack[]) => writeGiveBacks(deps, claims),
   });
-  return ({ id, attempt, failures, key, claimedAt }, handler, outcome, done) => {
-    const claim = { id, attempt, claimedAt, hasKey: key !== undefined };
-    if ('written' in outcome) {
-      const fills = outcome.written === 'filled' ? [{ id, attempt, valor: outcome.valor }] : [];
-      deps.report.filled(fills, 1 - fills.length, Math.round(performance.now() - claimedAt));
-      return Promise.resolve(done());
+  return async (ended, handler, done) => {
+    const fills: HeldFill[] = [];
+    const backs: HeldGiveBack[] = [];
+    for (const { event, outcome } of ended) {
+      const { id, attempt, claimedAt } = event;
+      if ('written' in outcome) {
+        const written = outcome.written === 'filled' ? [{ id, attempt, valor: outcome.valor }] : [];
+        deps.report.filled(written, 1 - written.length, Math.round(performance.now() - claimedAt));
+        done(event);
+      } else if ('valor' in outcome) {
+        fills.push({ id, attempt, event, valor: outcome.valor });
+      } else if ('release' in outcome) {
+        backs.push({ id, attempt, event, outcome: 'released', why: outcome.release });
+      } else backs.push({ ...toGiveBack(event, handler, outcome), event });
     }
-    if ('valor' in outcome) return fill({ ...claim, valor: outcome.valor }, done);
-    if ('release' in outcome) return giveBack({ ...claim, outcome: 'released', why: outcome.release }, done);
-    return giveBack({ ...claim, ...toGiveBack({ id, attempt, failures }, handler, outcome) }, done);
+    const filling = fill(fills, ({ event }) => done(event));
+    const givingBack = giveBack(backs, ({ event }) => done(event));
+    await filling;
+    await givingBack;
   };
 }
 
 interface Held {
   id: number;
   attempt: number;
-  claimedAt: number;
-  hasKey: boolean;
+  event: HeldEvent;
 }
 type HeldFill = Held & { valor: string };
 type HeldGiveBack = Held & GiveBack & { why?: string };
 
-const hasKeys = (claims: readonly Held[]) => claims.some(({ hasKey }) => hasKey);
+const hasKeys = (claims: readonly Held[]) => claims.some(({ event }) => event.key !== undefined);
 
 async function writeFills({ db, report, claimedBy }: SettleDeps, claims: readonly HeldFill[]) {
   const { written, locked, lost } = await fillEvents(db, { claimedBy, claims, hasKeys: hasKeys(claims) });
-  const oldest = Math.min(...claims.map(({ claimedAt }) => claimedAt));
+  const oldest = Math.min(...claims.map(({ event }) => event.claimedAt));
   if (written.length + lost.length > 0) report.filled(written, lost.length, Math.round(performance.now() - oldest));
   return locked;
 }

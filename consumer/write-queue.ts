@@ -9,108 +9,136 @@ interface WriteQueueOptions<T> extends Pick<ConsumerDeps, 'report' | 'giveUp'> {
   verb: string;
 }
 
-interface Entry<T> {
-  item: T;
+/** Items whose callers wait for them together. */
+interface Group<T> {
+  items: readonly T[];
   /** Written, or known to be locked: others need not wait for it. */
   resolve: () => void;
-  done: () => void;
+  done: (item: T) => void;
   lockedAt?: number;
   sayAt?: number;
 }
 
 const WRITE_LIMIT = 1_000;
+/** While one statement runs, so many are worth a second beside it; fewer gather. */
+const SECOND_FROM = 500;
 const AFTER_TROUBLE_MS = 1_000;
 const LOCKED_PAUSE_MS = 100;
 const SAY_AFTER_MS = 5_000;
 const SAY_AGAIN_MS = 60_000;
 
-/** Resolves when the item is written, or waits for a lock. `done`: nothing of it is left to do. */
-export type Write<T> = (item: T, done: () => void) => Promise<void>;
+/** Resolves when the items are written, or wait for a lock. `done`: nothing of this item is left to do. */
+export type Write<T> = (items: readonly T[], done: (item: T) => void) => Promise<void>;
 
 /**
- * Writes many items in one statement: what comes while one runs gathers for the next. An item is done when it is written, lost,
- * or left to its lease, as one that the database refuses.
+ * Writes many items in one statement: what comes while one runs gathers for the next, and very many are written by two at once.
+ * An item is done when it is written, lost, or left to its lease, as one that the database refuses.
  */
 export function createWriteQueue<T extends { id: number }>(options: WriteQueueOptions<T>): Write<T> {
-  const { write, verb, report, giveUp } = options;
-  const queue: Entry<T>[] = [];
-  let isRunning = false;
+  const { verb, report, giveUp } = options;
+  const queue: Group<T>[] = [];
+  let waiting = 0;
+  let running = 0;
 
-  function start(): void {
-    if (isRunning) return;
-    isRunning = true;
+  function add(...groups: Group<T>[]): void {
+    queue.push(...groups);
+    waiting += sizeOf(groups);
+    if (running > 0 && (running > 1 || waiting < SECOND_FROM)) return;
+    running++;
     // After the outcomes that this turn of the event loop still brings.
     setImmediate(() => void run());
   }
 
   async function run(): Promise<void> {
-    while (queue.length > 0) await writeEntries(queue.splice(0, WRITE_LIMIT));
-    isRunning = false;
+    while (queue.length > 0) await writeGroups(take());
+    running--;
   }
 
-  async function writeEntries(entries: Entry<T>[]): Promise<void> {
+  /** Whole groups, none of which is larger than a statement. */
+  function take(): Group<T>[] {
+    let size = 0;
+    const end = queue.findIndex(({ items }) => (size += items.length) > WRITE_LIMIT);
+    const groups = queue.splice(0, end === -1 ? queue.length : end);
+    waiting -= sizeOf(groups);
+    return groups;
+  }
+
+  async function writeGroups(groups: readonly Group<T>[]): Promise<void> {
     try {
-      const locked = new Set(await write(entries.map(({ item }) => item)));
-      for (const { item, resolve, done } of entries) {
+      const locked = new Set(await options.write(groups.flatMap(({ items }) => items)));
+      for (const { items, resolve, done } of groups) {
         resolve();
-        if (!locked.has(item)) done();
+        for (const item of items) if (!locked.has(item)) done(item);
       }
-      if (locked.size > 0) void tryAgain(entries.filter(({ item }) => locked.has(item)));
+      if (locked.size > 0) void tryAgain(groups.flatMap((group) => keepOnly(locked, group)));
     } catch (error) {
-      await afterError(entries, error);
+      await afterError(groups, error);
     }
   }
 
   /** Apart from the others, which do not wait for it. */
-  async function tryAgain(entries: Entry<T>[]): Promise<void> {
-    for (const entry of entries) entry.lockedAt ??= performance.now();
+  async function tryAgain(groups: readonly Group<T>[]): Promise<void> {
+    for (const group of groups) group.lockedAt ??= performance.now();
     await sleep(LOCKED_PAUSE_MS, undefined, { signal: giveUp }).catch(() => {});
-    sayLocked(entries);
-    if (giveUp.aborted) return leave(entries);
-    queue.push(...entries);
-    start();
+    sayLocked(groups);
+    if (giveUp.aborted) return leave(groups);
+    add(...groups);
   }
 
-  function sayLocked(entries: Entry<T>[]): void {
+  function sayLocked(groups: readonly Group<T>[]): void {
     const now = performance.now();
-    const toSay = entries.filter(
+    const toSay = groups.filter(
       ({ lockedAt = now, sayAt = lockedAt + SAY_AFTER_MS }) => giveUp.aborted || now >= sayAt,
     );
-    for (const entry of toSay) entry.sayAt = now + SAY_AGAIN_MS;
+    for (const group of toSay) group.sayAt = now + SAY_AGAIN_MS;
     if (toSay.length > 0) {
-      const ids = toSay.map(({ item }) => item.id);
+      const ids = toSay.flatMap(({ items }) => items.map(({ id }) => id));
       report.locked(ids, Math.round(Math.max(...toSay.map(({ lockedAt = now }) => now - lockedAt))));
     }
   }
 
-  async function afterError(entries: Entry<T>[], error: unknown): Promise<void> {
+  async function afterError(groups: readonly Group<T>[], error: unknown): Promise<void> {
     const isRefused = error instanceof DatabaseError && error.fault === 'permanent';
-    if (isRefused && entries.length > 1) {
+    const size = sizeOf(groups);
+    if (isRefused && size > 1) {
       // Perhaps one of them alone is what the database refuses.
-      for (const entry of entries) await writeEntries([entry]);
+      for (const { items, resolve, done } of groups) {
+        for (const item of items) await writeGroups([{ items: [item], resolve: () => {}, done }]);
+        resolve();
+      }
       return;
     }
     const isOver = isRefused || giveUp.aborted;
-    report.trouble(
-      `${entries.length} events could not be ${verb}${isOver ? ' and are left to their lease' : ' yet'}`,
-      error,
-    );
-    if (isOver) return leave(entries);
+    report.trouble(`${size} events could not be ${verb}${isOver ? ' and are left to their lease' : ' yet'}`, error);
+    if (isOver) return leave(groups);
     // Until the database says that the claims are lost.
     await sleep(AFTER_TROUBLE_MS, undefined, { signal: giveUp }).catch(() => {});
-    queue.unshift(...entries);
+    queue.unshift(...groups);
+    waiting += size;
   }
 
-  return (item, done) =>
-    new Promise((resolve) => {
-      queue.push({ item, resolve, done });
-      start();
-    });
+  const write = (items: readonly T[], done: (item: T) => void) =>
+    new Promise<void>((resolve) => add({ items, resolve, done }));
+
+  return async (items, done) => {
+    if (items.length <= WRITE_LIMIT) return items.length === 0 ? undefined : write(items, done);
+    const from = Array.from({ length: Math.ceil(items.length / WRITE_LIMIT) }, (_, n) => n * WRITE_LIMIT);
+    await Promise.all(from.map((start) => write(items.slice(start, start + WRITE_LIMIT), done)));
+  };
 }
 
-function leave(entries: readonly Entry<unknown>[]): void {
-  for (const { resolve, done } of entries) {
+function sizeOf(groups: readonly Pick<Group<unknown>, 'items'>[]): number {
+  return groups.reduce((sum, { items }) => sum + items.length, 0);
+}
+
+function keepOnly<T>(locked: ReadonlySet<T>, group: Group<T>): Group<T>[] {
+  const items = group.items.filter((item) => locked.has(item));
+  return items.length === 0 ? [] : [{ ...group, items }];
+}
+
+function leave<T>(groups: readonly Group<T>[]): void {
+  for (const { items, resolve, done } of groups) {
     resolve();
-    done();
+    for (const item of items) done(item);
   }
 }

@@ -7,10 +7,20 @@ import type {
   TransactionDefinition,
 } from './definition.ts';
 import { problemsOf } from './definition-problems.ts';
-import type { BatchHandler, HandlerEvent, KindHandler, Outcome, SingleHandler, TransactionHandler } from './handler.ts';
+import type {
+  BatchHandler,
+  HandlerContext,
+  HandlerEvent,
+  HandlerInput,
+  KindHandler,
+  Outcome,
+  SingleHandler,
+  TransactionHandler,
+} from './handler.ts';
 import { type Handlers, toHandlers } from './handlers.ts';
 import { toOutcome } from './outcome.ts';
 import { toRetryDelay } from './retry-delay.ts';
+import type { StandardSchema } from './standard-schema.ts';
 
 type Definitions<Payloads> = { readonly [Kind in keyof Payloads]: Definition<Payloads[Kind]> };
 
@@ -45,9 +55,9 @@ function toSingleHandler(kind: string, definition: SingleDefinition): SingleHand
     ...toPolicy(kind, definition),
     concurrency: definition.concurrency ?? 10,
     async handleEvent(event, context) {
-      const fit = await fitPayload(definition, event);
+      const fit = definition.payload ? await fitPayload(definition.payload, event) : event;
       if ('dead' in fit) return fit;
-      return toOutcome(kind, await definition.handle({ ...fit, ...context }, context));
+      return toOutcome(kind, await definition.handle(toInput(fit, context), context));
     },
   };
 }
@@ -59,7 +69,8 @@ function toBatchHandler(kind: string, definition: BatchDefinition): BatchHandler
     batch: definition.batch ?? 100,
     concurrency: definition.concurrency ?? 2,
     async handleBatch(events, context) {
-      const fits = await Promise.all(events.map((event) => fitPayload(definition, event)));
+      const { payload: schema } = definition;
+      const fits = schema ? await Promise.all(events.map((event) => fitPayload(schema, event))) : events;
       const handled = fits.flatMap((fit) => ('dead' in fit ? [] : [fit]));
       const results: unknown = handled.length === 0 ? [] : await definition.handleBatch(handled, context);
       if (!Array.isArray(results)) throw new TypeError(`handleBatch of the kind "${kind}" returned no list of results`);
@@ -75,9 +86,9 @@ function toTransactionHandler(kind: string, definition: TransactionDefinition): 
     batch: definition.batch ?? 200,
     concurrency: definition.concurrency ?? 2,
     async handleIn(event, trx, context) {
-      const fit = await fitPayload(definition, event);
+      const fit = definition.payload ? await fitPayload(definition.payload, event) : event;
       if ('dead' in fit) return fit;
-      const result = await definition.inTransaction({ ...fit, ...context }, trx, context);
+      const result = await definition.inTransaction(toInput(fit, context), trx, context);
       const outcome = toOutcome(kind, result);
       if ('effect' in outcome) await outcome.effect?.(trx);
       return outcome;
@@ -99,10 +110,20 @@ function inOrder(kind: string, fits: readonly Fit[], results: readonly unknown[]
 
 type Fit = HandlerEvent | { dead: string };
 
-async function fitPayload({ payload: schema }: Pick<SingleDefinition, 'payload'>, event: HandlerEvent): Promise<Fit> {
-  if (!schema) return event;
+async function fitPayload(schema: StandardSchema, event: HandlerEvent): Promise<Fit> {
   const checked = await checkPayload(schema, event.payload);
   return 'dead' in checked ? checked : { ...event, ...checked };
+}
+
+function toInput(event: HandlerEvent, context: HandlerContext): HandlerInput {
+  return {
+    ...event,
+    installationId: context.installationId,
+    // Most handlers never ask for it, and then it is not made.
+    get signal() {
+      return context.signal;
+    },
+  };
 }
 
 function toPolicy(kind: string, { attempts = 5, retryDelayMs, timeoutMs = 60_000 }: HandlerOptions) {

@@ -14,10 +14,10 @@ export interface ClaimedEvent extends Claim {
   /** How often its handler said `later`. */
   waits: number;
   createdAt: Date;
-  key?: string;
+  key: string | undefined;
   /** The text of JSON that its creator gave. */
-  payload?: string;
-  trace?: string;
+  payload: string | undefined;
+  trace: string | undefined;
 }
 
 export interface KindRequest {
@@ -96,21 +96,20 @@ type ResultSet = [ClaimHead] | DetailsRow[];
 function toClaimedEvents(claimed: string | null, rows: DetailsRow[]): ClaimedEvent[] {
   const details = new Map(rows.map((row) => [row.id, row]));
   return (JSON.parse(claimed ?? '[]') as ClaimedTuple[])
-    .map(([id, attempt, failures, waits, createdMs]) => ({
-      id,
-      attempt,
-      failures,
-      waits,
-      createdAt: new Date(createdMs),
-      ...toDetails(details.get(id)),
-    }))
+    .map(([id, attempt, failures, waits, createdMs]) => {
+      const { event_key, payload, trace } = details.get(id) ?? NO_DETAILS;
+      return {
+        id,
+        attempt,
+        failures,
+        waits,
+        createdAt: new Date(createdMs),
+        key: event_key ?? undefined,
+        payload: payload ?? undefined,
+        trace: trace ?? undefined,
+      };
+    })
     .toSorted((a, b) => a.id - b.id);
 }
 
-function toDetails(row: DetailsRow | undefined): Pick<ClaimedEvent, 'key' | 'payload' | 'trace'> {
-  return {
-    ...(typeof row?.event_key === 'string' && { key: row.event_key }),
-    ...(typeof row?.payload === 'string' && { payload: row.payload }),
-    ...(typeof row?.trace === 'string' && { trace: row.trace }),
-  };
-}
+const NO_DETAILS = { event_key: null, payload: null, trace: null };
