@@ -123,6 +123,6 @@ function assess(
 /** A range of the claim's index, as long as the backlog. */
 async function countOpen(db: Database): Promise<number> {
   const { rows } = await sql<{ total: number }>`
-    SELECT COUNT(*) AS total FROM Events WHERE open = 1`.execute(db);
+    SELECT COUNT(*) AS total FROM Events WHERE kind = 1 AND open = 1`.execute(db);
   return rows[0]!.total;
 }
