@@ -1,3 +1,4 @@
+import { quantile } from './quantile.ts';
 import type { Bar, Row } from './scenario.ts';
 
 export interface Spread {
@@ -42,7 +43,8 @@ function spread(values: readonly number[]): Spread {
 /** Of an even number of values, the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new Error('there is no median of nothing');
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[upper]! : (sorted[upper - 1]! + sorted[upper]!) / 2;
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 }

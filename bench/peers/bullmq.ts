@@ -10,6 +10,7 @@ export const bullmq: Peer = {
   name: 'BullMQ',
   version: packageVersion('bullmq'),
   server: 'redis',
+  does: 'a call of the processor; the job is deleted',
   settings: {
     add: 'queue.add, one connection, removeOnComplete',
     bulk: 'queue.addBulk, 100 a call, 4 calls at once',

@@ -15,9 +15,9 @@ async function main(task: Task): Promise<Answer> {
     case 'drain':
       return { perSecond: await measureDrain(peer, task.url, task.jobs) };
     case 'look':
-      return { latenciesMs: await measureLatency(peer, task.url, task.jobs, task.perSecond) };
+      return { latenciesMs: await measureLatency(peer, task.url, task) };
     case 'work': {
-      await peer.work(task.url, 'latency', () => {});
+      await peer.work(task.url, 'two-processes', () => {});
       process.send!('working');
       return new Promise<Answer>(() => {}); // until the parent lets go
     }

@@ -1,11 +1,11 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { quantile } from '../quantile.ts';
 import { startMysql } from './mysql.ts';
-import { type Metric, type Peer, type Recovery, type ServerKind } from './peer.ts';
+import { isLatency, type Latency, METRICS, type Metric, type Peer, type Recovery, type ServerKind } from './peer.ts';
 import { loadPeer, PEER_NAMES } from './peers.ts';
 import { startPostgresql } from './postgresql.ts';
-import { quantile } from './quantile.ts';
 import { startRedis } from './redis.ts';
 import { measureRounds } from './rounds.ts';
 import { MissingProgramError, type Server } from './server.ts';
@@ -19,12 +19,16 @@ export interface ComparisonOptions {
   say: (line: string) => void;
 }
 
+/** What a row is about: a metric, or a quantile of it. */
+export type Figure = Exclude<Metric, Latency> | `${Latency} ${'p50' | 'p95'}`;
+
 export interface Row {
   peer: string;
   version: string;
   server: string;
+  does: string;
   settings: string;
-  metric: 'add' | 'bulk' | 'drain' | 'latency p50' | 'latency p95';
+  metric: Figure;
   unit: 'jobs/s' | 'ms';
   /** One for each round. */
   values: number[];
@@ -50,6 +54,7 @@ const SERVERS: Record<ServerKind, (directory: string) => Promise<Server>> = {
   redis: startRedis,
   mysql: startMysql,
 };
+
 /** Measures all peers, one after the other, round by round. When `signal` is aborted it ends early, and throws. */
 export async function comparePeers(options: ComparisonOptions, signal: AbortSignal): Promise<Comparison> {
   const { quick, only, say } = options;
@@ -70,7 +75,7 @@ export async function comparePeers(options: ComparisonOptions, signal: AbortSign
       quick,
       servers: Array.from(servers.values(), ({ name, version, settings }) => ({ name, version, settings })),
       rows: peers.flatMap((peer) => toRows(peer, servers.get(peer.server)!, values)),
-      recovery: peers.filter(({ metrics }) => !metrics).map(({ name, recovery }) => ({ peer: name, ...recovery })),
+      recovery: peers.flatMap(({ name, recovery }) => (recovery ? { peer: name, ...recovery } : [])),
       skipped,
     };
   } catch (error) {
@@ -103,22 +108,28 @@ async function startServers(
 }
 
 function toRows(peer: Peer, server: Server, values: Map<string, number[]>): Row[] {
-  return (['add', 'bulk', 'drain', 'latency p50', 'latency p95'] as const).flatMap((metric) => {
-    const rounds = values.get(`${peer.name} ${metric}`);
-    if (!rounds) return [];
-    const sorted = rounds.toSorted((a, b) => a - b);
-    const isLatency = metric.startsWith('latency');
-    return {
-      peer: peer.name,
-      version: peer.version,
-      server: `${server.name} ${server.version}`,
-      settings: peer.settings[isLatency ? 'latency' : (metric as Metric)],
-      metric,
-      unit: isLatency ? 'ms' : 'jobs/s',
-      values: rounds,
-      median: quantile(sorted, 0.5),
-      lowest: sorted[0]!,
-      highest: sorted.at(-1)!,
-    };
-  });
+  return METRICS.flatMap((metric) => figuresOf(metric).map((figure) => ({ metric, figure }))).flatMap(
+    ({ metric, figure }) => {
+      const rounds = values.get(`${peer.name} ${figure}`);
+      if (!rounds) return [];
+      const sorted = rounds.toSorted((a, b) => a - b);
+      return {
+        peer: peer.name,
+        version: peer.version,
+        server: `${server.name} ${server.version}`,
+        does: peer.does,
+        settings: peer.settings[isLatency(metric) ? 'latency' : metric] ?? '',
+        metric: figure,
+        unit: isLatency(metric) ? 'ms' : 'jobs/s',
+        values: rounds,
+        median: quantile(sorted, 0.5),
+        lowest: sorted[0]!,
+        highest: sorted.at(-1)!,
+      };
+    },
+  );
+}
+
+function figuresOf(metric: Metric): Figure[] {
+  return isLatency(metric) ? [`${metric} p50`, `${metric} p95`] : [metric];
 }

@@ -19,6 +19,7 @@ export const graphileWorker: Peer = {
   name: 'graphile-worker',
   version: packageVersion('graphile-worker'),
   server: 'postgresql',
+  does: 'a call of the task; the job is deleted',
   settings: {
     add: `utils.addJob, maxPoolSize ${ADD_POOL}`,
     bulk: 'utils.addJobs, 1,000 a call, 4 calls at once',

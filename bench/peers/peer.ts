@@ -1,6 +1,13 @@
 /** What every queue is measured in. */
-export const METRICS = ['add', 'bulk', 'drain', 'latency'] as const;
+export const METRICS = ['add', 'bulk', 'drain', 'two-processes', 'one-process'] as const;
 export type Metric = (typeof METRICS)[number];
+
+/** From the call that adds a job to the job's end: added by one process and done by another, or both by one. */
+export type Latency = 'two-processes' | 'one-process';
+
+export function isLatency(metric: Metric): metric is Latency {
+  return metric === 'two-processes' || metric === 'one-process';
+}
 
 export type ServerKind = 'postgresql' | 'redis' | 'mysql';
 
@@ -9,15 +16,18 @@ export interface Peer {
   name: string;
   version: string;
   server: ServerKind;
+  /** What happens to a job, for a reader who compares. */
+  does: string;
   /** All, unless said. */
   metrics?: readonly Metric[];
-  /** What a reader needs to judge a number, by metric. */
-  settings: Record<Metric, string>;
+  /** What a reader needs to judge a number. */
+  settings: Partial<Record<Exclude<Metric, Latency> | 'latency', string>>;
   /** Jobs in one call of its bulk API, and calls under way at once: what was fastest of what was tried. */
   bulk: { jobs: number; callers: number };
   /** How many jobs one process is given to drain: at least five seconds of work for the fast ones, on two cores. */
   drainJobs: number;
-  recovery: Recovery;
+  /** Once for each queue. */
+  recovery?: Recovery;
   /** Makes its tables, in an empty database, before anything is measured. */
   prepare: (url: string, metric: Metric) => Promise<void>;
   connect: (url: string) => Promise<Producer>;

@@ -2,8 +2,9 @@ import type { Peer } from './peer.ts';
 
 // Each is imported by itself: the process that measures one should load no other.
 const SOURCES: Record<string, () => Promise<Peer>> = {
-  ours: async () => (await import('./ours.ts')).ours,
-  'ours polling at 5 ms': async () => (await import('./ours.ts')).oursPollingFast,
+  'ours: words': async () => (await import('./ours.ts')).oursWords,
+  'ours: plain function': async () => (await import('./ours.ts')).oursFunction,
+  'ours: inTransaction': async () => (await import('./ours.ts')).oursInTransaction,
   'graphile-worker': async () => (await import('./graphile-worker.ts')).graphileWorker,
   'pg-boss': async () => (await import('./pg-boss.ts')).pgBoss,
   BullMQ: async () => (await import('./bullmq.ts')).bullmq,

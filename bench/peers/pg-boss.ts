@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { PgBoss } from 'pg-boss';
 import { packageVersion } from './package-version.ts';
-import type { Peer } from './peer.ts';
+import { isLatency, type Peer } from './peer.ts';
 
 const QUEUE = 'nothing';
 const BATCH = 500;
@@ -11,6 +11,7 @@ export const pgBoss: Peer = {
   name: 'pg-boss',
   version: packageVersion('pg-boss'),
   server: 'postgresql',
+  does: 'a call for a batch; the job is kept',
   settings: {
     add: 'boss.send, pool of 10',
     bulk: 'boss.insert, 1,000 a call, 4 calls at once',
@@ -29,7 +30,7 @@ export const pgBoss: Peer = {
   async prepare(connectionString, metric) {
     const boss = await open(connectionString);
     // docs/api/workers.md, “Low-latency dispatch”: woken at once. It costs each insert a NOTIFY, so only for latency.
-    await boss.createQueue(QUEUE, { notify: metric === 'latency' });
+    await boss.createQueue(QUEUE, { notify: isLatency(metric) });
     await boss.stop({ graceful: false });
   },
 
@@ -61,7 +62,7 @@ export const pgBoss: Peer = {
   },
 
   async work(connectionString, metric, onJobs) {
-    const boss = await open(connectionString, metric === 'latency');
+    const boss = await open(connectionString, isLatency(metric));
     // docs/api/workers.md: a batch handler, which fetches again at once while batches come back full. 500 and 4 were the
     // fastest of what was tried on two cores. (orderByCreatedOn and priority no longer change anything.)
     const drain = { batchSize: BATCH, localConcurrency: WORKERS, burstWhenBatchFull: true };

@@ -1,9 +1,9 @@
+import { quantile } from '../quantile.ts';
 import type { ComparisonOptions } from './comparison.ts';
 import { format } from './format.ts';
 import { METRICS, type Metric, type Peer, type ServerKind } from './peer.ts';
-import { quantile } from './quantile.ts';
 import type { Server } from './server.ts';
-import type { Answer } from './task.ts';
+import type { Answer, LatencyTask } from './task.ts';
 import { answerOf, release, runTask, startTask } from './task-process.ts';
 
 const FULL = { rounds: 3, warmUpMs: 1_000, measureMs: 4_000, drainShare: 1, looks: 120, perSecond: 20 };
@@ -52,19 +52,32 @@ async function measure(
       await runTask({ do: 'fill', ...job, metric, jobs }, signal);
       return { drain: perSecondOf(await runTask({ do: 'drain', ...job, jobs }, signal)) };
     }
-    case 'latency': {
+    case 'two-processes': {
       await runTask({ do: 'fill', ...job, metric, jobs: 0 }, signal);
       const worker = startTask({ do: 'work', ...job }, signal);
       try {
         await answerOf(worker); // it looks for jobs from now on
-        const answer = await runTask({ do: 'look', ...job, jobs: looks, perSecond }, signal);
-        const latencies = (answer as { latenciesMs: number[] }).latenciesMs.toSorted((a, b) => a - b);
-        return { 'latency p50': quantile(latencies, 0.5), 'latency p95': quantile(latencies, 0.95) };
+        return await measureLatency({ ...job, metric, jobs: looks, perSecond }, signal);
       } finally {
         await release(worker);
       }
     }
+    case 'one-process': {
+      await runTask({ do: 'fill', ...job, metric, jobs: 0 }, signal);
+      return measureLatency({ ...job, metric, jobs: looks, perSecond }, signal);
+    }
   }
+}
+
+async function measureLatency(
+  task: LatencyTask & { peer: string; url: string },
+  signal: AbortSignal,
+): Promise<Record<string, number>> {
+  const { latenciesMs } = (await runTask({ do: 'look', ...task }, signal)) as { latenciesMs: number[] };
+  return {
+    [`${task.metric} p50`]: quantile(latenciesMs, 0.5),
+    [`${task.metric} p95`]: quantile(latenciesMs, 0.95),
+  };
 }
 
 const perSecondOf = (answer: Answer) => (answer as { perSecond: number }).perSecond;

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 
-const HELP = `Usage: node bench/peers/run.ts [--quick] [--only NAME,…] [--metrics add,bulk,drain,latency] [--out FILE]
+const HELP = `Usage: node bench/peers/run.ts [--quick] [--only NAME,…] [--metrics METRIC,…] [--out FILE]
 
 Measures this queue beside others on the same work, each on a private server of its own, and prints a table; --out
-writes the numbers as JSON. Before the first time: npm ci --prefix bench/peers. See bench/peers/README.md.
+writes the numbers as JSON. A NAME is a queue, or how several begin: ours. A METRIC is add, bulk, drain, two-processes or
+one-process. Before the first time: npm ci --prefix bench/peers. See bench/peers/README.md.
 `;
 
 async function main(): Promise<void> {
@@ -49,7 +50,7 @@ async function main(): Promise<void> {
 
 function choose(list: string, known: readonly string[]): string[] {
   const chosen = list.split(',').filter(Boolean);
-  const strange = chosen.filter((name) => !known.includes(name));
+  const strange = chosen.filter((name) => !known.some((whole) => whole.startsWith(name)));
   if (strange.length > 0) throw new Error(`${strange.join(', ')} not known; there are ${known.join(', ')}`);
   return chosen;
 }

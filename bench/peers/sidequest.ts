@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { Sidequest, type SidequestConfig } from 'sidequest';
 import { connectDatabase } from '../../database/connect.ts';
 import { packageVersion } from './package-version.ts';
-import type { Peer } from './peer.ts';
+import { isLatency, type Peer } from './peer.ts';
 import { NothingJob, ran } from './sidequest-job.ts';
 
 const CONCURRENCY = 200;
@@ -12,6 +12,7 @@ export const sidequest: Peer = {
   name: 'Sidequest',
   version: packageVersion('sidequest'),
   server: 'mysql',
+  does: 'a call of the job class; the job is kept',
   settings: {
     add: `Sidequest.build().enqueue, pool of ${POOL}`,
     bulk: '64 adds at once: there is no bulk API',
@@ -61,7 +62,7 @@ export const sidequest: Peer = {
     await Sidequest.start({
       ...configOf(url),
       skipMigration: true,
-      ...(metric === 'latency' ? { jobPollingInterval: 5 } : {}),
+      ...(isLatency(metric) ? { jobPollingInterval: 5 } : {}),
     });
     return { stop: () => Sidequest.stop() };
   },

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Metric, Peer, Producer } from './peer.ts';
+import { measureAddToDone } from '../add-to-done.ts';
+import type { Latency, Metric, Peer } from './peer.ts';
 
 /** What a child process is told to do, and what it answers. */
 export type Task =
@@ -7,12 +8,18 @@ export type Task =
   | { do: 'fill'; peer: string; url: string; metric: Metric; jobs: number }
   | { do: 'drain'; peer: string; url: string; jobs: number }
   | { do: 'work'; peer: string; url: string }
-  | { do: 'look'; peer: string; url: string; jobs: number; perSecond: number };
+  | ({ do: 'look'; peer: string; url: string } & LatencyTask);
 
+export interface LatencyTask {
+  metric: Latency;
+  jobs: number;
+  perSecond: number;
+}
+
+/** Latencies in ascending order. */
 export type Answer = { perSecond: number } | { latenciesMs: number[] } | 'done';
 
 const CALLERS = 64;
-const LOOK_MS = 2;
 
 /** Adds one by one with 64 callers at once, each of which waits for its answer. Jobs per second. */
 export async function measureAdds(peer: Peer, url: string, warmUpMs: number, measureMs: number): Promise<number> {
@@ -91,26 +98,16 @@ export async function measureDrain(peer: Peer, url: string, jobs: number): Promi
   return jobs / seconds;
 }
 
-/**
- * Adds jobs at random moments, so that no poll falls into step with them, and looks for each until it is finished. The
- * time from the call to then, in ms, by a process that is not the worker: what a caller can rely on.
- */
-export async function measureLatency(peer: Peer, url: string, jobs: number, perSecond: number): Promise<number[]> {
+/** In ms, of a worker in another process, or in this one. */
+export async function measureLatency(
+  peer: Peer,
+  url: string,
+  { metric, jobs, perSecond }: LatencyTask,
+): Promise<number[]> {
   const producer = await peer.connect(url);
-  for (let n = 0; n < 5; n++) await addAndLook(producer); // the first ones connect
-  const under: Promise<number>[] = [];
-  for (let n = 0; n < jobs; n++) {
-    await sleep((Math.random() * 2 * 1_000) / perSecond);
-    under.push(addAndLook(producer));
-  }
-  const latenciesMs = await Promise.all(under);
+  const worker = metric === 'one-process' ? await peer.work(url, metric, () => {}) : undefined;
+  const latenciesMs = await measureAddToDone(producer, { jobs, perSecond });
+  await worker?.stop();
   await producer.close();
   return latenciesMs;
-}
-
-async function addAndLook(producer: Producer): Promise<number> {
-  const addedAt = performance.now();
-  const id = await producer.add();
-  while (!(await producer.isDone(id))) await sleep(LOOK_MS);
-  return performance.now() - addedAt;
 }
