@@ -15,22 +15,27 @@ const LIMIT_MS = 120_000;
 /** A statement that is under way when its consumer is frozen must not be given up when it goes on. */
 export const FROZEN_FOR_LONG = { DATABASE_TIMEOUT_MS: '600000' };
 
+/** Who works off a backlog of which events, and where. */
+export interface Drain {
+  db: Database;
+  consumers: readonly BenchProcess[];
+  /** @default 'word' */
+  kind?: string;
+  /** What a fill costs is noted there. @default nowhere */
+  cost?: ProcessorCost;
+}
+
 /**
  * How many events per second these consumers fill: they stand still while so many are created, and then go on, warm and
  * connected. From then until the last is filled, by the database's clock. Afterwards they stand still again.
- * What a fill costs is noted if `cost` is given.
  */
-export async function drain(
-  db: Database,
-  events: number,
-  consumers: readonly BenchProcess[],
-  cost?: ProcessorCost,
-): Promise<number> {
+export async function drain({ db, consumers, kind, cost }: Drain, events: number): Promise<number> {
   const before = await newestId(db);
+  const event: NewEvent = kind === undefined ? {} : { kind };
   for (let left = events; left > 0; left -= CREATE_BATCH) {
     await createEvents(
       db,
-      Array.from({ length: Math.min(left, CREATE_BATCH) }, (): NewEvent => ({})),
+      Array.from({ length: Math.min(left, CREATE_BATCH) }, () => event),
     );
   }
   const endCost = cost?.begin();
@@ -47,9 +52,9 @@ export async function drain(
 }
 
 /** A side for `interleave`; what a fill costs is noted in the rounds that count. */
-export function drainingSide(db: Database, events: number, consumers: readonly BenchProcess[], cost: ProcessorCost) {
+export function drainingSide({ cost, ...warming }: Drain, events: number) {
   return (isWarmUp: boolean): Promise<number> =>
-    isWarmUp ? drain(db, WARM_UP_EVENTS, consumers) : drain(db, events, consumers, cost);
+    isWarmUp ? drain(warming, WARM_UP_EVENTS) : drain({ ...warming, ...(cost && { cost }) }, events);
 }
 
 async function newestId(db: Database): Promise<number> {

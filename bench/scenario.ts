@@ -5,7 +5,7 @@ export type Bar = { atLeast: number } | { atMost: number };
 
 /** One line of the table. Values are in the order of the rounds, ours beside the baseline's of the same round. */
 export interface Row {
-  /** `B1` … `B13`. */
+  /** `B1` … `B19`. */
   scenario: string;
   what: string;
   unit: string;

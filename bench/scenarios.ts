@@ -1,5 +1,7 @@
 import type { Scenario } from './scenario.ts';
+import { addToDone } from './scenarios/add-to-done.ts';
 import { claimTime } from './scenarios/claim-time.ts';
+import { claimTimeLongKey } from './scenarios/claim-time-long-key.ts';
 import { createAsync } from './scenarios/create-async.ts';
 import { createSyncBusy } from './scenarios/create-sync-busy.ts';
 import { createSyncLatency } from './scenarios/create-sync-latency.ts';
@@ -17,7 +19,9 @@ export const scenarios: readonly Scenario[] = [
   drainOneConsumer,
   drainManyConsumers,
   claimTime,
+  claimTimeLongKey,
   createSyncLatency,
+  addToDone,
   createSyncBusy,
   heldRequests,
   idle,

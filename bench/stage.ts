@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
@@ -35,6 +36,11 @@ export interface BenchServer extends BenchProcess {
 
 type Environment = Record<string, string>;
 
+interface NodeOptions {
+  args?: readonly string[];
+  readyUrl?: string;
+}
+
 /** Where a scenario plays: an empty database, and whatever processes it starts, until it is over. */
 export interface Stage extends AsyncDisposable {
   quick: boolean;
@@ -50,9 +56,12 @@ export interface Stage extends AsyncDisposable {
   /** Of MySQL. */
   serverPid: number;
   /** With the schema. Without a name it is the one that the processes below use; with one, a further one. */
-  database: (name?: string) => Promise<BenchDatabase>;
+  database: (name?: string, load?: (db: Database) => Promise<unknown>) => Promise<BenchDatabase>;
   startProducer: (env?: Environment) => Promise<BenchServer>;
-  startConsumer: (env?: Environment) => Promise<BenchProcess>;
+  /** Of words, or of the kind of nothing-handlers.ts. @default 'word' */
+  startConsumer: (env?: Environment, kind?: 'word' | 'nothing') => Promise<BenchProcess>;
+  /** Version 1's consumer of words, on a database of that version. */
+  startOldConsumer: (database: BenchDatabase) => Promise<BenchProcess>;
   startWordService: () => Promise<BenchServer>;
   startNginx: (upstream: readonly BenchServer[]) => Promise<BenchServer>;
   /** One of the servers in baselines/. */
@@ -61,6 +70,7 @@ export interface Stage extends AsyncDisposable {
 
 // A producer leaves idle connections to nginx for seconds when it ends, for what may be on its way: nothing is here.
 const BRIEF_END = { SHUTDOWN_GRACE_MS: '500' };
+const NOTHING_HANDLERS = fileURLToPath(new URL('nothing-handlers.ts', import.meta.url));
 
 export function createStage(options: StageOptions): Stage {
   const { server, directory, databaseName, quick, profiles } = options;
@@ -73,9 +83,9 @@ export function createStage(options: StageOptions): Stage {
   let wordServiceUrl = '';
   mkdirSync(directory, { recursive: true });
 
-  const database = (suffix = '') => {
+  const database: Stage['database'] = (suffix = '', load = loadSchema) => {
     const name = databaseName + suffix;
-    const known = databases.get(name) ?? createDatabase(server, name);
+    const known = databases.get(name) ?? createDatabase(server, name, load);
     databases.set(name, known);
     return known;
   };
@@ -86,11 +96,11 @@ export function createStage(options: StageOptions): Stage {
     return started;
   }
 
-  async function startNode(main: string, env: Environment, readyUrl?: string) {
+  async function startNode(main: string, env: Environment, { args = [], readyUrl }: NodeOptions = {}) {
     return start({
       name: main.replaceAll('/', '-').replace('.ts', ''),
       command: process.execPath,
-      args: nodeArgs(main),
+      args: [...nodeArgs(main), ...args],
       env: {
         DATABASE_URL: (await database()).url,
         LOG_FORMAT: 'json',
@@ -106,7 +116,7 @@ export function createStage(options: StageOptions): Stage {
   async function startNodeServer(main: string, readyPath: string, env: Environment, portVariable = 'PORT') {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const started = await startNode(main, { ...env, [portVariable]: String(port) }, url + readyPath);
+    const started = await startNode(main, { ...env, [portVariable]: String(port) }, { readyUrl: url + readyPath });
     return { ...started, port, url };
   }
 
@@ -120,7 +130,12 @@ export function createStage(options: StageOptions): Stage {
     serverPid: server.pid,
     database,
     startProducer: (env = {}) => startNodeServer('producer/main.ts', '/readyz', env),
-    startConsumer: (env = {}) => startNode('consumer/main.ts', { WORD_SERVICE_URL: wordServiceUrl, ...env }),
+    startConsumer: (env = {}, kind = 'word') =>
+      kind === 'word'
+        ? startNode('consumer/main.ts', { WORD_SERVICE_URL: wordServiceUrl, ...env })
+        : startNode('consumer/main.ts', env, { args: ['--handlers', NOTHING_HANDLERS] }),
+    startOldConsumer: ({ url }) =>
+      startNode('bench/baselines/version-1-consumer.ts', { WORD_SERVICE_URL: wordServiceUrl, DATABASE_URL: url }),
     async startWordService() {
       const service = await startNodeServer('word-service/main.ts', '/livez', {}, 'WORD_SERVICE_PORT');
       wordServiceUrl = `${service.url}/api`;
@@ -145,14 +160,18 @@ export function createStage(options: StageOptions): Stage {
   };
 }
 
-async function createDatabase(server: StageOptions['server'], name: string): Promise<BenchDatabase> {
+async function createDatabase(
+  server: StageOptions['server'],
+  name: string,
+  load: (db: Database) => Promise<unknown>,
+): Promise<BenchDatabase> {
   const admin = connectDatabase({ url: server.url('mysql'), poolSize: 1 });
   await sql.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`).execute(admin);
   await admin.destroy();
   const url = server.url(name);
   // Preparing a million rows takes long; no other statement of ours does.
   const db = connectDatabase({ url, statementTimeoutMs: 120_000 });
-  await loadSchema(db);
+  await load(db);
   return { db, url };
 }
 

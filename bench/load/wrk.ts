@@ -3,7 +3,12 @@ import { findProgram } from '../../start/programs.ts';
 import { runLoad } from './run-load.ts';
 
 const SCRIPT = fileURLToPath(new URL('post.lua', import.meta.url));
-const CONNECTIONS = 64;
+export interface FullSpeed {
+  /** @default 64 */
+  connections?: number;
+  /** A text of JSON. @default none */
+  body?: string;
+}
 
 /**
  * As many POSTs as these connections can make in so many whole seconds, each after the answer to the one before.
@@ -13,10 +18,11 @@ export async function postAtFullSpeed(
   url: string,
   seconds: number,
   signal: AbortSignal,
-  connections = CONNECTIONS,
+  { connections = 64, body }: FullSpeed = {},
 ): Promise<number> {
   const args = ['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`];
-  const printed = await runLoad(findProgram('wrk')!, [...args, '--timeout', '20s', '--script', SCRIPT, url], signal);
+  args.push('--timeout', '20s', '--script', SCRIPT, url, ...(body === undefined ? [] : ['--', body]));
+  const printed = await runLoad(findProgram('wrk')!, args, signal);
   const last = printed.trim().split('\n').at(-1)!;
   const result = JSON.parse(last) as { requests: number; seconds: number; failed: number };
   if (result.failed > 0) throw new Error(`${result.failed} of ${result.requests} requests to ${url} failed`);

@@ -1,15 +1,11 @@
 import { sql } from 'kysely';
 import type { Database } from '../../database/connect.ts';
-import { claimEvents, type KindClaims } from '../../database/events/claim.ts';
-import { createEvents, type NewEvent } from '../../database/events/create.ts';
-import { giveBackEvents } from '../../database/events/settle.ts';
+import { createEvents } from '../../database/events/create.ts';
+import { CLAIM, measureClaims } from '../claim-in-turn.ts';
 import type { Scenario } from '../scenario.ts';
-import { median } from '../verdict.ts';
 
 const FILLED = [0, 100_000, 1_000_000] as const;
 const PENDING = 10_000;
-const CLAIM = 500;
-const LEASE_MS = 60_000;
 const INSERT_AT_ONCE = 50_000;
 
 /** B7: how long a claim takes must not depend on how much has been done before. */
@@ -17,57 +13,36 @@ export const claimTime: Scenario = {
   names: ['B7'],
   what: 'time of a claim with 0, 100,000 and 1,000,000 filled rows',
   seconds: 17,
-  async run({ database, rounds, pick, say }) {
-    const tables: { filled: number; db: Database; medians: number[] }[] = [];
-    for (const filled of FILLED) {
-      const rows = Math.min(filled, pick(filled, filled / 10));
-      say(`preparing ${rows.toLocaleString('en-US')} filled rows`);
-      const { db } = await database(`_${filled}`);
-      await insertFilled(db, rows);
+  async run(stage) {
+    const { database, pick, say } = stage;
+    const tables: { filled: number; db: Database }[] = [];
+    for (const wanted of FILLED) {
+      const filled = Math.min(wanted, pick(wanted, wanted / 10));
+      say(`preparing ${filled.toLocaleString('en-US')} filled rows`);
+      const { db } = await database(`_${wanted}`);
+      await insertFilled(db, filled);
       await createEvents(
         db,
-        Array.from({ length: PENDING }, (): NewEvent => ({})),
+        Array.from({ length: PENDING }, () => ({})),
       );
-      tables.push({ filled: rows, db, medians: [] });
+      tables.push({ filled, db });
     }
-    for (let round = 0; round <= rounds; round++) {
-      say(round === 0 ? 'warming up' : `round ${round} of ${rounds}`);
-      const times = await claimInTurn(
-        tables.map(({ db }) => db),
-        pick(30, 10),
-      );
-      if (round > 0) for (const [index, table] of tables.entries()) table.medians.push(median(times[index]!));
-    }
-    const [empty, ...others] = tables;
-    const baseline = { name: 'with none', values: empty!.medians };
-    const rows = others.map(({ filled, medians }) => ({
-      scenario: 'B7',
-      what: `claim of ${CLAIM}, ${filled.toLocaleString('en-US')} filled rows`,
-      unit: 'ms',
-      ours: medians,
-      baseline,
-      bar: { atMost: 1.2 },
-    }));
-    return { rows };
+    const [none, ...medians] = await measureClaims(
+      tables.map(({ db }) => db),
+      stage,
+    );
+    return {
+      rows: tables.slice(1).map(({ filled }, index) => ({
+        scenario: 'B7',
+        what: `claim of ${CLAIM}, ${filled.toLocaleString('en-US')} filled rows`,
+        unit: 'ms',
+        ours: medians[index]!,
+        baseline: { name: 'with none', values: none! },
+        bar: { atMost: 1.2 },
+      })),
+    };
   },
 };
-
-/** One claim on each table, again and again; what was claimed is given back outside the time. In ms, per table. */
-async function claimInTurn(tables: readonly Database[], times: number): Promise<number[][]> {
-  const taken = tables.map((): number[] => []);
-  for (let time = 0; time < times; time++) {
-    for (const [index, db] of tables.entries()) {
-      const claimedBy = 'bench';
-      const kinds = [{ kind: 'word', limit: CLAIM, maxFailures: 5 }];
-      const startedAt = performance.now();
-      const [{ claims }] = (await claimEvents(db, { claimedBy, leaseMs: LEASE_MS, kinds })) as [KindClaims];
-      taken[index]!.push(performance.now() - startedAt);
-      if (claims.length !== CLAIM) throw new Error(`claimed ${claims.length} instead of ${CLAIM}`);
-      await giveBackEvents(db, { claimedBy, claims: claims.map((claim) => ({ ...claim, outcome: 'released' })) });
-    }
-  }
-  return taken;
-}
 
 /** Rows as they are in the end, without the way there: that would take minutes. */
 async function insertFilled(db: Database, rows: number): Promise<void> {

@@ -27,7 +27,8 @@ export const drainManyConsumers: Scenario = {
       two: createProcessorCost({ all }),
       one: createProcessorCost({ all }),
     };
-    const by = (count: 1 | 2 | 4, cost: ProcessorCost) => drainingSide(db, events, consumers.slice(0, count), cost);
+    const by = (count: 1 | 2 | 4, cost: ProcessorCost) =>
+      drainingSide({ db, consumers: consumers.slice(0, count), cost }, events);
     const sides = { four: by(4, costs.four), two: by(2, costs.two), one: by(1, costs.one) };
     const { one, four, two } = await interleave(sides, rounds, say);
     const deadlocks = (await countDeadlocks(db)) - deadlocksBefore;

@@ -25,10 +25,20 @@ export const throughNginx: Scenario = {
     const [ourCost, manyOurCost] = [costOfOurs(), costOfOurs()];
     const measured = await interleave(
       {
-        'two bare handlers': postingSide(stage, `${bare.url}/create-async`, 2, bareCost),
-        'two producers': postingSide(stage, `${ours.url}/create-async`, 6, ourCost),
-        'bare, many callers': postingSide(stage, `${bare.url}/create-async`, 1, manyBareCost, MANY),
-        'ours, many callers': postingSide(stage, `${ours.url}/create-async`, 1, manyOurCost, MANY),
+        'two bare handlers': postingSide(stage, { url: `${bare.url}/create-async`, warmUpSeconds: 2, cost: bareCost }),
+        'two producers': postingSide(stage, { url: `${ours.url}/create-async`, warmUpSeconds: 6, cost: ourCost }),
+        'bare, many callers': postingSide(stage, {
+          url: `${bare.url}/create-async`,
+          warmUpSeconds: 1,
+          cost: manyBareCost,
+          connections: MANY,
+        }),
+        'ours, many callers': postingSide(stage, {
+          url: `${ours.url}/create-async`,
+          warmUpSeconds: 1,
+          cost: manyOurCost,
+          connections: MANY,
+        }),
       },
       rounds,
       say,
