@@ -34,7 +34,7 @@ export const sidequest: Peer = {
 
   async connect(url) {
     await Sidequest.configure({ ...configOf(url), skipMigration: true });
-    const db = connectDatabase({ url, poolSize: 2 });
+    const db = connectDatabase({ url, poolSize: 2, queueWaitMs: 10_000 }); // a look may be late, not fail
     const add = async () => String((await Sidequest.build(NothingJob).enqueue()).id);
     return {
       add,
