@@ -19,6 +19,7 @@ export {
   type HandlerInput,
   type Json,
   SourceDownError,
+  type Trace,
   type UserTransaction,
 } from './handlers/handler.ts';
 export type { Handlers } from './handlers/handlers.ts';

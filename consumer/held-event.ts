@@ -1,4 +1,5 @@
 import type { ClaimedEvent } from '../database/events/claim.ts';
+import { parseTrace } from '../database/events/trace.ts';
 import type { HandlerEvent } from '../handlers/handler.ts';
 
 /** An event that this process holds, from its claim until its outcome is written. */
@@ -18,7 +19,7 @@ export function toHeldEvent(claim: ClaimedEvent, kind: string, claimedAt: number
 }
 
 export function toHandlerEvent(event: ClaimedEvent & { kind: string }): HandlerEvent {
-  const { id, kind, key, attempt, failures, waits, createdAt, payload: payloadText } = event;
+  const { id, kind, key, attempt, failures, waits, createdAt, payload: payloadText, trace } = event;
   const payload: unknown = payloadText === undefined ? undefined : JSON.parse(payloadText);
-  return { id, kind, key, attempt, failures, waits, createdAt, payload, payloadText };
+  return { id, kind, key, attempt, failures, waits, createdAt, payload, payloadText, trace: parseTrace(trace) };
 }

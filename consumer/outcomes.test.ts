@@ -30,7 +30,8 @@ async function handleBatchOnce(handleBatch: HandleBatch) {
 
 describe('an event of any kind', () => {
   test('comes to its handler with all that is known of it', async () => {
-    await createEvents(db, [job]);
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await createEvents(db, [{ ...job, trace: `${traceparent} rojo=1` }]);
     const seen: unknown[] = [];
     await handleOnce(async (event) => {
       seen.push(event);
@@ -47,6 +48,7 @@ describe('an event of any kind', () => {
         createdAt: expect.any(Date),
         payload: { to: 'ana' },
         payloadText: '{"to":"ana"}',
+        trace: { traceparent, tracestate: 'rojo=1' },
       },
     ]);
     expect(await row(1)).toMatchObject({ valor: '"sent"', processing: 0, failures: 0 });

@@ -3,6 +3,12 @@ import type { Kysely } from 'kysely';
 /** What JSON can say. A member that is undefined is left out. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [member: string]: Json | undefined };
 
+/** W3C Trace Context: the headers of the request that created an event. */
+export interface Trace {
+  traceparent: string;
+  tracestate?: string;
+}
+
 /** An event as its handler sees it. */
 export interface HandlerEvent<Payload = unknown> {
   id: number;
@@ -20,6 +26,8 @@ export interface HandlerEvent<Payload = unknown> {
   payload: Payload;
   /** The JSON as it was sent, digit for digit. */
   payloadText: string | undefined;
+  /** Of whoever created it; undefined if that said nothing of a trace. Both are what headers may carry. */
+  trace: Trace | undefined;
 }
 
 export interface HandlerContext {

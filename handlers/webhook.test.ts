@@ -65,6 +65,19 @@ describe('a delivery', () => {
     });
   });
 
+  test('goes on with the trace of its event', async () => {
+    const { url, deliveries } = await startKeeper();
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await deliver(url, {}, { trace: { traceparent, tracestate: 'rojo=1' } });
+    await deliver(url, {}, { trace: { traceparent } });
+    await deliver(url);
+    expect(deliveries.map(({ headers }) => [headers['traceparent'], headers['tracestate']])).toEqual([
+      [traceparent, 'rojo=1'],
+      [traceparent, undefined],
+      [undefined, undefined],
+    ]);
+  });
+
   test('without key and payload has null for them', async () => {
     const { url, deliveries } = await startKeeper();
     await deliver(url);

@@ -72,6 +72,7 @@ function toHeaders({ keys }: Target, event: HandlerInput, body: string): Record<
     'Idempotency-Key': id,
     'webhook-id': id,
     'webhook-timestamp': String(timestamp),
+    ...event.trace,
     ...(keys.length > 0 && { 'webhook-signature': signatureHeader({ id, timestamp, body }, keys) }),
   };
 }

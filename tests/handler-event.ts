@@ -13,6 +13,7 @@ export function handlerEvent(given: Partial<HandlerEvent> = {}): HandlerEvent {
     createdAt: new Date('2026-01-02T03:04:05.678Z'),
     payload,
     payloadText: payload === undefined ? undefined : JSON.stringify(payload),
+    trace: undefined,
     ...given,
   };
 }

@@ -15,7 +15,7 @@ export interface NewEvent {
   key?: string;
   /** How long it is not due. @default 0 */
   delayMs?: number;
-  /** The W3C traceparent and tracestate of who creates it. */
+  /** The W3C traceparent and tracestate of who creates it, as `toTraceText` makes it. */
   trace?: string;
 }
 

@@ -7,7 +7,15 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler<Requ
   const answer = cors({
     origin: [...origins],
     allowMethods: ['GET', 'HEAD', 'POST'],
-    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Prefer', 'X-Request-Id'],
+    allowHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'Prefer',
+      'Traceparent',
+      'Tracestate',
+      'X-Request-Id',
+    ],
     exposeHeaders: ['Location', 'Preference-Applied', 'Retry-After', 'X-Request-Id'],
     maxAge: 600,
   });

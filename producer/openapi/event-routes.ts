@@ -23,6 +23,15 @@ const idempotencyKey = header(
   IDEMPOTENCY_KEY,
 );
 
+const trace = [
+  header(
+    'traceparent',
+    'W3C Trace Context, which handlers and webhooks get; a malformed one is ignored',
+    '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  ),
+  header('tracestate', 'Goes with traceparent; ignored if malformed or longer than 512 characters', 'rojo=00f067aa'),
+];
+
 const unauthorized = { 401: problem('No token, or one that is not known; only where the producer asks for tokens') };
 const refusedCreates = {
   ...unauthorized,
@@ -68,7 +77,7 @@ export const eventRoutes = {
   'POST /create-async': {
     tags,
     summary: 'Create one event or many, and come back for them',
-    parameters: [...parametersOf('query', createQuerySchema), idempotencyKey],
+    parameters: [...parametersOf('query', createQuerySchema), idempotencyKey, ...trace],
     requestBody: body(z.union([newEventSchema, newEventsSchema])),
     responses: { 202: json('Committed; Location is the first event', createdSchema), ...refusedCreates },
   },
@@ -78,6 +87,7 @@ export const eventRoutes = {
     parameters: [
       prefer('wait=N: for at most N seconds (RFC 7240); without it, for as long as it takes'),
       idempotencyKey,
+      ...trace,
     ],
     requestBody: body(newEventSchema),
     responses: {

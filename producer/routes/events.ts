@@ -15,7 +15,7 @@ import { InvalidEventError } from '../new-events.ts';
 import { createQuerySchema, noQuerySchema } from '../openapi/schemas.ts';
 import { noEvent, toEventId } from './event-id.ts';
 import { eventJson } from './event-json.ts';
-import { createBodyLimits, LIST_LIMIT, newEventIn, newEventsIn, refuseList } from './new-events-in-body.ts';
+import { createBodyLimits, LIST_LIMIT, newEventIn, newEventsIn, refuseList, withTrace } from './new-events-in-body.ts';
 
 export interface EventRouteDeps extends HeldRequestsDeps {
   /** Resolves to the id of the first once all are committed; with a key that was used before, to that of its events. */
@@ -51,7 +51,7 @@ function addCreates(
     const list = newEventsIn(body, payloadLimit);
     if (list && count !== undefined) throw new InvalidEventError('Send count or a list of events, not both.');
     const newEvents = list ?? repeat(newEventIn(body, payloadLimit), count);
-    const id = await createEvents(newEvents, key);
+    const id = await createEvents(withTrace(newEvents, c), key);
     const isOne = list === undefined && count === undefined;
     const created = isOne ? { message: CREATED, id } : { message: CREATED, id, count: newEvents.length };
     return answerJson(c, 202, created, { Location: `/${id}` });
@@ -63,7 +63,7 @@ function addCreates(
     const key = idempotencyKey(c.req.header('idempotency-key'));
     const body = await readOne(c);
     refuseList(body);
-    const id = await createEvents([newEventIn(body, payloadLimit)], key);
+    const id = await createEvents(withTrace([newEventIn(body, payloadLimit)], c), key);
     const event = await held.settled(id);
     const headers = { Location: `/${id}`, ...preferenceApplied(c) };
     switch (event?.status) {
