@@ -19,8 +19,11 @@ export interface EventInput {
 
 /** What became of an event by the time that its caller stopped waiting. */
 export type CreatedEvent =
-  /** The value: the text of a word, the parsed JSON of another kind. */
-  | { id: number; kind: string; value: unknown; status: 'filled' }
+  /**
+   * The value: the text of a word, the parsed JSON of another kind. `problem`: a client of another language filled it with
+   * text that is no JSON, and the value is that text.
+   */
+  | { id: number; kind: string; value: unknown; status: 'filled'; problem?: string }
   /** `deadReason`: only what the handler gave with dead(reason). */
   | { id: number; kind: string; deadReason: string | null; status: 'dead' }
   /** Somebody deleted its row. */
@@ -95,8 +98,8 @@ function stringify(payload: unknown, name: string): string | undefined {
 function toCreatedEvent(id: number, event: SettledEvent | undefined): CreatedEvent {
   switch (event?.status) {
     case 'filled': {
-      const { kind, valor, status } = event;
-      return { id, kind, value: kind === DEFAULT_KIND ? valor : JSON.parse(valor), status };
+      const { valor, ...filled } = event;
+      return { ...filled, value: event.kind === DEFAULT_KIND ? valor : JSON.parse(valor) };
     }
     case 'dead':
       return { id, kind: event.kind, deadReason: event.deadReason, status: 'dead' };

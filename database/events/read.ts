@@ -1,18 +1,21 @@
 import { type Selectable, sql } from 'kysely';
 import type { Database } from '../connect.ts';
 import type { EventsTable } from '../schema.ts';
+import { readValue, type Value } from './value.ts';
 
 export interface EventView {
   id: number;
   kind: string;
   /** The text of a word, or the JSON of another kind; null until it is filled. */
   valor: string | null;
+  /** What is wrong with its value. */
+  problem?: string;
   status: 'pending' | 'processing' | 'filled' | 'dead';
 }
 
 /** An event that nobody will work on any more; `gone`: somebody deleted its row. */
 export type SettledEvent =
-  | { id: number; kind: string; valor: string; status: 'filled' }
+  | ({ id: number; kind: string; status: 'filled' } & Value)
   /** With the reason that its handler gave for whoever waits. */
   | { id: number; kind: string; valor: null; status: 'dead'; deadReason: string | null }
   | { id: number; valor: null; status: 'gone' };
@@ -43,7 +46,7 @@ export async function findSettledEvents(db: Database, ids: readonly number[]): P
     WHERE Events.open IS NULL`.execute(db);
   return rows.map(({ id, name, valor, dead_reason }) => {
     if (name === null) return { id, valor: null, status: 'gone' };
-    if (valor) return { id, kind: name, valor, status: 'filled' };
+    if (valor) return { id, kind: name, ...readValue(name, valor), status: 'filled' };
     return { id, kind: name, valor: null, status: 'dead', deadReason: dead_reason };
   });
 }
@@ -54,5 +57,5 @@ export type ViewRow = Pick<Selectable<EventsTable>, 'id' | 'valor' | 'due_at'> &
 
 export function toView({ id, kindName, valor, due_at, held }: ViewRow): EventView {
   const status = valor ? 'filled' : due_at === null ? 'dead' : held ? 'processing' : 'pending';
-  return { id, kind: kindName, valor: valor || null, status };
+  return { id, kind: kindName, ...(valor ? readValue(kindName, valor) : { valor: null }), status };
 }

@@ -26,16 +26,23 @@ const valor = z
   .unknown()
   .meta({ description: 'The text of a word, or the JSON value of another kind', example: { sent: true } });
 
+const problem = z.string().optional().meta({
+  description: 'Only if a client of another language filled it with text that is no JSON; valor is the text then',
+});
+
 export const eventSchema = z
   .object({
     id,
     kind,
     valor: valor.meta({ ...valor.meta(), description: `${valor.meta()?.description}; null until the event is filled` }),
     status: z.enum(['pending', 'processing', 'filled', 'dead']),
+    problem,
   })
   .meta({ id: 'Event' });
 
-export const filledEventSchema = z.object({ id, kind, valor, status: z.literal('filled') }).meta({ id: 'FilledEvent' });
+export const filledEventSchema = z
+  .object({ id, kind, valor, status: z.literal('filled'), problem })
+  .meta({ id: 'FilledEvent' });
 
 export const createdSchema = z
   .object({

@@ -3,9 +3,10 @@ import type { EventDetails } from '../../database/events/operate.ts';
 import type { EventView } from '../../database/events/read.ts';
 
 /** An event for callers. The value of a kind other than word is JSON already, and handed on digit for digit. */
-export function eventJson({ id, kind, valor, status }: EventView): string {
+export function eventJson({ id, kind, valor, status, problem }: EventView): string {
   const value = valor === null || kind === DEFAULT_KIND ? JSON.stringify(valor) : valor;
-  return `{"id":${id},"kind":${JSON.stringify(kind)},"valor":${value},"status":"${status}"}`;
+  const said = problem === undefined ? '' : `,"problem":${JSON.stringify(problem)}`;
+  return `{"id":${id},"kind":${JSON.stringify(kind)},"valor":${value},"status":"${status}"${said}}`;
 }
 
 /** The same with all else that an operator asks about it. */
