@@ -322,10 +322,11 @@ DROP PROCEDURE IF EXISTS claim_events //
 CREATE PROCEDURE claim_events(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN lease_ms INT UNSIGNED, IN requests JSON)
 BEGIN
   DECLARE position INT UNSIGNED DEFAULT 0;
+  DECLARE payload_room BIGINT UNSIGNED DEFAULT 8000000;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;
   WHILE position < JSON_LENGTH(requests) DO
-    CALL claim_kind(consumer, lease_ms, JSON_EXTRACT(requests, CONCAT('$[', position, ']')));
+    CALL claim_kind(consumer, lease_ms, JSON_EXTRACT(requests, CONCAT('$[', position, ']')), payload_room);
     SET position = position + 1;
   END WHILE;
   COMMIT;
@@ -335,12 +336,16 @@ END //
 DROP PROCEDURE IF EXISTS lock_events //
 CREATE PROCEDURE lock_events(IN request JSON)
 BEGIN
-  CALL claim_kind('', NULL, request);
+  DECLARE payload_room BIGINT UNSIGNED DEFAULT 8000000;
+  CALL claim_kind('', NULL, request, payload_room);
 END //
 
 -- Part of a claim: one kind. Without a lease it only locks.
 DROP PROCEDURE IF EXISTS claim_kind //
-CREATE PROCEDURE claim_kind(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN lease_ms INT UNSIGNED, IN request JSON)
+CREATE PROCEDURE claim_kind(
+  IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN lease_ms INT UNSIGNED, IN request JSON,
+  INOUT payload_room BIGINT UNSIGNED
+)
 BEGIN
   DECLARE kind_id SMALLINT UNSIGNED;
   DECLARE is_paused, looks_at_all, has_payloads, is_suspect BOOLEAN DEFAULT FALSE;
@@ -403,7 +408,7 @@ BEGIN
     SELECT COUNT(*) > 0 INTO has_payloads
       FROM (SELECT 1 FROM EventPayloads FORCE INDEX (PRIMARY) WHERE id BETWEEN first_id AND last_id LIMIT 1) AS found;
     IF has_payloads THEN
-      CALL cut_claim(claimed, last_due_at);
+      CALL cut_claim(claimed, last_due_at, payload_room);
       SET how_many = 0; -- it may have been cut
     END IF;
     IF lease_ms IS NULL THEN
@@ -433,15 +438,16 @@ BEGIN
   END IF;
 END //
 
--- Part of a claim: cuts the list where its payloads become more than 8 MB, after the first event at the earliest.
+-- Part of a claim: cuts the list where its payloads need more bytes than its other kinds have left of 8 MB, after the first
+-- event at the earliest: no kind waits for others whose payloads are large.
 DROP PROCEDURE IF EXISTS cut_claim //
-CREATE PROCEDURE cut_claim(INOUT claimed LONGTEXT, INOUT last_due_at DATETIME(3))
+CREATE PROCEDURE cut_claim(INOUT claimed LONGTEXT, INOUT last_due_at DATETIME(3), INOUT payload_room BIGINT UNSIGNED)
 BEGIN
   DECLARE bytes BIGINT UNSIGNED;
   SELECT SUM(payload_bytes) INTO bytes
     FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
     STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id;
-  IF bytes > 8000000 THEN
+  IF bytes > payload_room THEN
     SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempt, failures, waits, created_ms)), MAX(due_at) INTO claimed, last_due_at FROM (
       SELECT chosen.*, Events.due_at, SUM(COALESCE(payload_bytes, 0)) OVER (ORDER BY Events.due_at, Events.id) AS bytes_until_here,
         ROW_NUMBER() OVER (ORDER BY Events.due_at, Events.id) AS position
@@ -452,7 +458,10 @@ BEGIN
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = chosen.id
       LEFT JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id
     ) AS summed
-    WHERE position = 1 OR bytes_until_here <= 8000000;
+    WHERE position = 1 OR bytes_until_here <= payload_room;
+    SET payload_room = 0;
+  ELSE
+    SET payload_room = payload_room - COALESCE(bytes, 0);
   END IF;
 END //
 

@@ -50,8 +50,8 @@ export interface KindClaims {
 }
 
 /**
- * open and due -> held, oldest first, for each of the kinds, in one round trip; at most 8 MB of payloads a kind. No claims do
- * not mean an empty table: others may hold what is left.
+ * open and due -> held, oldest first, for each of the kinds, in one round trip; at most 8 MB of payloads for all together,
+ * but one event of each kind. No claims do not mean an empty table: others may hold what is left.
  */
 export async function claimEvents(db: Database, { claimedBy, leaseMs, kinds }: ClaimRequest): Promise<KindClaims[]> {
   const { rows } = await sql<ResultSet>`CALL claim_events(${claimedBy}, ${leaseMs}, ${JSON.stringify(kinds)})`.execute(

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { claimWords } from '../../tests/claim-words.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
+import { claimEvents } from './claim.ts';
 import { createEvents, createEventsOnce, type NewEvent } from './create.ts';
 
 const { db } = await useTestDatabase();
@@ -138,6 +139,31 @@ async function readTables() {
     FROM EventKeys JOIN Events USING (id) ORDER BY id`.execute(db);
   return { events: events.rows, payloads, keys: keys.rows };
 }
+
+test('a claim of several kinds takes at most 8 MB of payloads in all, and at least one event of each kind', async () => {
+  const payload = JSON.stringify('x'.repeat(999_998));
+  const kinds = ['email', 'picture', 'report', 'plain'];
+  for (const kind of ['email', 'picture', 'report']) {
+    await createEvents(
+      db,
+      Array.from({ length: 5 }, () => ({ kind, payload })),
+    );
+  }
+  await createEvents(
+    db,
+    Array.from({ length: 20 }, () => ({ kind: 'plain' })),
+  );
+  const claim = async () => {
+    const requests = kinds.map((kind) => ({ kind, limit: 100, maxFailures: 5 }));
+    const results = await claimEvents(db, { claimedBy: 'a', leaseMs: 60_000, kinds: requests });
+    return results.map(({ claims }) => claims.length);
+  };
+  expect([await claim(), await claim(), await claim()]).toEqual([
+    [5, 3, 1, 20],
+    [0, 2, 4, 0],
+    [0, 0, 0, 0],
+  ]);
+});
 
 test('a claim takes at most 8 MB of payloads, and the rest follows from the same cursor', async () => {
   const payload = JSON.stringify('x'.repeat(999_998));
