@@ -66,6 +66,7 @@ describe('a consumer does not start with', () => {
     ['CONSUMER_BATCH', '10001'],
     ['CONSUMER_CONCURRENCY', '1e1'],
     ['CONSUMER_POLL_MS', '0'],
+    ['CONSUMER_POLL_MS', '1001'],
     ['CONSUMER_NAME', 'Ana Maria'],
     ['CONSUMER_NAME', 'a'.repeat(33)],
     ['WORD_SERVICE_URL', 'ftp://127.0.0.1/words'],

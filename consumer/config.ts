@@ -33,7 +33,8 @@ export const consumerSettings = {
   }),
   CONSUMER_POLL_MS: milliseconds({
     default: CONSUMER_DEFAULTS.pollMs,
-    max: 60_000,
+    // With a longer one, what a dead consumer held would be filled later than docs/guarantees.md promises.
+    max: 1_000,
     why: 'The pause between two claims while nothing is due; while events come it is shorter by itself',
   }),
   WORD_SERVICE_URL: url({

@@ -14,7 +14,10 @@ export interface ConsumerOptions {
   report?: Report;
   /** The beginning of `claimed_by`, at most 32 characters; several consumers may have the same. @default 'consumer' */
   name?: string;
-  /** From one look at the table to the next while nothing is due; shorter while events come. @default 100 */
+  /**
+   * From one look at the table to the next while nothing is due; shorter while events come. Above 1,000, what a dead consumer
+   * held is found later than the guarantees say. @default 100
+   */
   pollMs?: number;
   /** Resolve when nothing is due. @default false */
   once?: boolean;
