@@ -1,6 +1,8 @@
-import { lockEvents } from '../database/events/claim.ts';
+import type { Database } from '../database/connect.ts';
+import { type ClaimedEvent, lockEvents } from '../database/events/claim.ts';
 import { noticesFor } from '../database/events/notices.ts';
 import { type Fill, fillLocked, type GiveBack, giveBackLocked } from '../database/events/settle.ts';
+import type { Transaction } from '../database/transaction-session.ts';
 import { transactionsFor } from '../database/transactions.ts';
 import { type Outcome, SourceDownError, type TransactionHandler } from '../handlers/handler.ts';
 import { reasonOf } from '../handlers/reason-of.ts';
@@ -27,50 +29,81 @@ const HANDLERS_SHARE = 0.5;
  * and writes all outcomes. Rejects if the transaction is lost.
  */
 export async function runTransactionBatch(
-  { db, claimedBy, installationId, giveUp, report }: BatchDeps,
+  deps: BatchDeps,
   handler: TransactionHandler,
   since: string,
 ): Promise<TransactionBatch> {
+  const { kind, batch: limit, attempts: maxFailures } = handler;
   const startedAt = performance.now();
-  const fills: Fill[] = [];
-  const backs: GiveBack[] = [];
-  const transactions = transactionsFor(db);
-  const result = await transactions.run(async (transaction): Promise<TransactionBatch> => {
-    const { kind, batch: limit, attempts: maxFailures } = handler;
+  const transactions = transactionsFor(deps.db);
+  const handleUntil = startedAt + transactions.limitMs * HANDLERS_SHARE;
+  const { outcomes, ...result } = await transactions.run(async (transaction) => {
     const { claims, nextSince } = await lockEvents(transaction.db, { kind, limit, maxFailures, since });
-    let error: unknown;
-    for (const claim of claims) {
-      if (giveUp.aborted || performance.now() - startedAt > transactions.limitMs * HANDLERS_SHARE) break;
-      const { trx, revoke, rollback } = transaction.begin(`event ${claim.id}`);
-      const event = toHandlerEvent({ ...claim, kind });
-      const outcome = await attempt(() => handler.handleIn(event, trx, { signal: giveUp, installationId })).finally(
-        revoke,
-      );
-      const lost = transaction.lost();
-      if (lost) throw lost;
-      if ('valor' in outcome) {
-        fills.push({ ...claim, valor: outcome.valor });
-        continue;
-      }
-      await rollback();
-      if ('error' in outcome) {
-        error = outcome.error;
-        break;
-      }
-      backs.push(toGiveBack(claim, handler, outcome));
-    }
+    const { error, ...handled } = await handleEvents({ ...deps, handler, transaction, handleUntil }, claims);
     await transaction.check();
-    const hasKeys = claims.some(({ key }) => key !== undefined);
-    if (fills.length > 0) await fillLocked(transaction.db, { claimedBy, claims: fills, hasKeys });
-    if (backs.length > 0) await giveBackLocked(transaction.db, { claimedBy, claims: backs, hasKeys });
-    return { locked: claims.length, nextSince, error };
+    await writeOutcomes(transaction.db, deps.claimedBy, handled);
+    return { locked: claims.length, nextSince, error, outcomes: handled };
   });
-  noticesFor(db).emit('settled');
-  const ms = Math.round(performance.now() - startedAt);
+  noticesFor(deps.db).emit('settled');
+  reportOutcomes(deps.report, outcomes, Math.round(performance.now() - startedAt));
+  return result;
+}
+
+interface HandleDeps extends BatchDeps {
+  handler: TransactionHandler;
+  transaction: Transaction;
+  /** By performance.now(): no handler begins later. */
+  handleUntil: number;
+}
+
+interface Outcomes {
+  fills: (ClaimedEvent & Fill)[];
+  backs: GiveBack[];
+  hasKeys: boolean;
+}
+
+/** One after the other, until the time is over or the source is down; events without an outcome stay as they are. */
+async function handleEvents(
+  deps: HandleDeps,
+  claims: readonly ClaimedEvent[],
+): Promise<Outcomes & { error?: unknown }> {
+  const { handler, giveUp, handleUntil } = deps;
+  const outcomes: Outcomes = { fills: [], backs: [], hasKeys: claims.some(({ key }) => key !== undefined) };
+  for (const claim of claims) {
+    if (giveUp.aborted || performance.now() > handleUntil) break;
+    const outcome = await handleEvent(deps, claim);
+    if ('error' in outcome) return { ...outcomes, ...outcome };
+    if ('valor' in outcome) outcomes.fills.push({ ...claim, valor: outcome.valor });
+    else outcomes.backs.push(toGiveBack(claim, handler, outcome));
+  }
+  return outcomes;
+}
+
+/** With anything but a value, what the handler wrote is undone. Rejects if the transaction is lost. */
+async function handleEvent(
+  { handler, transaction, giveUp: signal, installationId }: HandleDeps,
+  claim: ClaimedEvent,
+): Promise<Outcome | { error: unknown }> {
+  const { trx, revoke, rollback } = transaction.begin(`event ${claim.id}`);
+  const outcome = await attempt(() => {
+    const event = toHandlerEvent({ ...claim, kind: handler.kind });
+    return handler.handleIn(event, trx, { signal, installationId });
+  }).finally(revoke);
+  const lost = transaction.lost();
+  if (lost) throw lost;
+  if (!('valor' in outcome)) await rollback();
+  return outcome;
+}
+
+async function writeOutcomes(db: Database, claimedBy: string, { fills, backs, hasKeys }: Outcomes): Promise<void> {
+  if (fills.length > 0) await fillLocked(db, { claimedBy, claims: fills, hasKeys });
+  if (backs.length > 0) await giveBackLocked(db, { claimedBy, claims: backs, hasKeys });
+}
+
+function reportOutcomes(report: BatchDeps['report'], { fills, backs }: Outcomes, ms: number): void {
   if (fills.length > 0) report.filled(fills, 0, ms);
   const failures = backs.flatMap((claim) => ('reason' in claim ? [claim] : []));
   if (failures.length > 0) report.failed(failures, 0);
-  return result;
 }
 
 async function attempt(handle: () => Promise<Outcome>): Promise<Outcome | { error: unknown }> {
