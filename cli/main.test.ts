@@ -80,10 +80,13 @@ describe('show', () => {
     expect(out.split('\n')).toEqual([
       'event #1',
       '  kind        word',
+      '  key         none',
+      '  payload     none',
       '  status      filled',
       '  value       rio',
       '  attempts    1',
       '  failures    0',
+      '  waits       0',
       '  claimed by  test',
       `  due at      ${row.due_at?.toISOString()}`,
       `  created at  ${row.created_at.toISOString()}`,
@@ -99,10 +102,13 @@ describe('show', () => {
     expect(JSON.parse(out)).toEqual({
       id: 1,
       kind: 'word',
+      key: null,
+      payload: null,
       valor: null,
       status: 'pending',
       attempts: 0,
       failures: 0,
+      waits: 0,
       claimedBy: null,
       leaseUntil: null,
       dueAt: expect.stringMatching(/Z$/),
@@ -110,6 +116,29 @@ describe('show', () => {
       filledAt: null,
       lastError: null,
     });
+  });
+
+  test('has the key, and the payload in one line with its size', async () => {
+    await createEvents(db, [
+      { kind: 'email', key: 'client-5', payload: '{\n  "to": "ana"\n}' },
+      { kind: 'email', payload: JSON.stringify('ç'.repeat(1_000)) },
+    ]);
+    await sql`UPDATE Events SET waits = 3 WHERE id = 1`.execute(db);
+    const { out } = await events('show', '1');
+    expect(out).toContain('\n  key         client-5\n  payload     { "to": "ana" } (17 bytes)\n');
+    expect(out).toContain('\n  waits       3\n');
+    expect((await events('show', '2')).out).toContain(`\n  payload     "${'ç'.repeat(79)}… (2002 bytes)\n`);
+    const json = JSON.parse((await events('show', '1', '--json')).out) as object;
+    expect(json).toMatchObject({ key: 'client-5', payload: '{\n  "to": "ana"\n}', waits: 3 });
+  });
+
+  test('says what is wrong with a payload and a value that are no JSON', async () => {
+    await createEvents(db, [{ kind: 'email', payload: '1' }]);
+    await sql`UPDATE EventPayloads SET payload = 'x'`.execute(db);
+    expect((await events('show', '1')).out).toContain('\n  problem     The payload is no JSON; it is given as text.\n');
+    await sql`UPDATE EventPayloads SET payload = NULL`.execute(db);
+    await sql`UPDATE Events SET valor = 'x'`.execute(db);
+    expect((await events('show', '1')).out).toContain('\n  problem     The value is no JSON; it is given as text.\n');
   });
 
   test('an event that was never created is an error', async () => {

@@ -5,9 +5,12 @@ import {
   type ReviveOptions,
   reviveAllDead,
   reviveEvents,
+  type ShownEvent,
   showEvent,
 } from '../database/events/operate.ts';
 import type { Command } from './config.ts';
+
+const PAYLOAD_SHOWN = 80;
 
 export interface CommandDeps {
   db: Database;
@@ -91,22 +94,33 @@ function deadLine({ id, attempts, createdAt, lastError }: EventDetails): string 
   return `#${id}  ${attempts} attempts  created ${createdAt.toISOString()}  ${printable(lastError ?? 'no error known')}`;
 }
 
-function detailLines(event: EventDetails): string[] {
+function detailLines(event: ShownEvent): string[] {
   const moment = (date: Date | null, otherwise: string) => date?.toISOString() ?? otherwise;
   const details = {
     kind: event.kind,
+    key: event.key ?? 'none',
+    payload: payloadLine(event.payload),
     status: event.status,
     value: event.valor ?? 'none',
     attempts: String(event.attempts),
     failures: String(event.failures),
+    waits: String(event.waits),
     'claimed by': event.claimedBy ?? 'nobody',
     'due at': moment(event.dueAt, 'never'),
     'created at': moment(event.createdAt, 'unknown'),
     'filled at': moment(event.filledAt, 'never'),
     'last error': event.lastError ?? 'none',
+    ...(event.problem !== undefined && { problem: event.problem }),
   };
   const lines = Object.entries(details).map(([name, value]) => `  ${name.padEnd(12)}${printable(value)}`);
   return [`event #${event.id}`, ...lines];
+}
+
+function payloadLine(payload: string | null): string {
+  if (payload === null) return 'none';
+  const line = payload.replaceAll(/\s+/g, ' ');
+  const shown = line.length > PAYLOAD_SHOWN ? `${line.slice(0, PAYLOAD_SHOWN).toWellFormed()}…` : line;
+  return `${shown} (${Buffer.byteLength(payload)} bytes)`;
 }
 
 /** What a word service said ends up here, and must not move the cursor of a terminal. */

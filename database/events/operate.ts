@@ -2,13 +2,18 @@ import { type Selectable, sql } from 'kysely';
 import type { Database } from '../connect.ts';
 import type { EventsTable } from '../schema.ts';
 import { type EventView, IS_HELD, toView } from './read.ts';
+import { readPayload } from './value.ts';
 
 /** All that a person asks about an event. */
 export interface EventDetails extends EventView {
+  /** Events of the same key are worked on one at a time. */
+  key: string | null;
   /** How often it was claimed. */
   attempts: number;
   /** Failed attempts and lost leases. */
   failures: number;
+  /** How often its handler said `later`. */
+  waits: number;
   /** Who holds it or filled it. */
   claimedBy: string | null;
   /** From when on it may be claimed; null for a dead one: never. */
@@ -18,6 +23,12 @@ export interface EventDetails extends EventView {
   createdAt: Date;
   filledAt: Date | null;
   lastError: string | null;
+}
+
+/** Payloads are large, and not in lists. */
+export interface ShownEvent extends EventDetails {
+  /** The JSON that its creator gave, as it was sent. */
+  payload: string | null;
 }
 
 const REVIVE_BATCH = 1_000;
@@ -39,24 +50,26 @@ export async function listDead(db: Database, { limit, after = 0 }: DeadPage): Pr
       ORDER BY id LIMIT ${sql.lit(limit)})`,
   );
   const { rows } = await sql<DetailsRow>`
-    SELECT Events.*, Kinds.name AS kindName, 0 AS held
+    SELECT Events.*, Kinds.name AS kindName, EventPayloads.event_key, 0 AS held
     FROM (${sql.join(pages, sql` UNION ALL `)} ORDER BY id LIMIT ${sql.lit(limit)}) AS dead
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = dead.id
     STRAIGHT_JOIN Kinds ON Kinds.id = Events.kind
+    LEFT JOIN EventPayloads ON EventPayloads.id = Events.id
     ORDER BY Events.id`.execute(db);
   return rows.map(toDetails);
 }
 
 /** One event as an operator sees it, or undefined. */
-export async function showEvent(db: Database, id: number): Promise<EventDetails | undefined> {
+export async function showEvent(db: Database, id: number): Promise<ShownEvent | undefined> {
   const row = await db
     .selectFrom('Events')
     .innerJoin('Kinds', 'Kinds.id', 'Events.kind')
+    .leftJoin('EventPayloads', 'EventPayloads.id', 'Events.id')
     .selectAll('Events')
-    .select(['Kinds.name as kindName', IS_HELD])
+    .select(['Kinds.name as kindName', 'event_key', 'payload', IS_HELD])
     .where('Events.id', '=', id)
     .executeTakeFirst();
-  return row && toDetails(row);
+  return row && { ...toDetails(row), ...readPayload(row.payload) };
 }
 
 export interface ReviveOptions {
@@ -106,14 +119,17 @@ export async function reviveAllDead(db: Database, options: ReviveOptions = {}): 
   }
 }
 
-type DetailsRow = Selectable<EventsTable> & { kindName: string; held: number };
+type DetailsRow = Selectable<EventsTable> & { kindName: string; event_key: string | null; held: number };
 
 function toDetails(row: DetailsRow): EventDetails {
-  const { attempts, failures, claimed_by, due_at, lease_until, created_at, filled_at, last_error } = row;
+  const { event_key, attempts, failures, waits, claimed_by, due_at, lease_until, created_at, filled_at, last_error } =
+    row;
   return {
     ...toView(row),
+    key: event_key,
     attempts,
     failures,
+    waits,
     claimedBy: claimed_by || null,
     dueAt: due_at,
     leaseUntil: row.held ? lease_until : null,

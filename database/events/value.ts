@@ -14,6 +14,12 @@ export function readValue(kind: string, text: string): Value {
   return { valor: JSON.stringify(text), problem: 'The value is no JSON; it is given as text.' };
 }
 
+/** The same for a payload. */
+export function readPayload(text: string | null): { payload: string | null; problem?: string } {
+  if (text === null || isJson(text)) return { payload: text };
+  return { payload: JSON.stringify(text), problem: 'The payload is no JSON; it is given as text.' };
+}
+
 function isJson(text: string): boolean {
   try {
     JSON.parse(text);

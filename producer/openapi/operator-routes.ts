@@ -5,10 +5,12 @@ import { deadQuerySchema, eventSchema, idPathSchema, reviveQuerySchema } from '.
 const moment = (description: string) => z.iso.datetime().nullable().meta({ description });
 
 /** An event with all that a person asks about it. */
-export const eventDetailsSchema = eventSchema
+const eventDetailsSchema = eventSchema
   .extend({
+    key: z.string().nullable().meta({ description: 'Events with the same key are worked on one at a time' }),
     attempts: z.int().min(0).meta({ description: 'How often it was claimed' }),
     failures: z.int().min(0).meta({ description: 'Failed attempts and lost leases' }),
+    waits: z.int().min(0).meta({ description: 'How often its handler said later' }),
     claimedBy: z.string().nullable().meta({ description: 'Who holds it or filled it' }),
     dueAt: moment('From when on it may be claimed; null: never, it is dead'),
     leaseUntil: moment('Until when it is held; null: it is not'),
@@ -17,6 +19,10 @@ export const eventDetailsSchema = eventSchema
     lastError: z.string().nullable().meta({ description: 'Why its last attempt failed' }),
   })
   .meta({ id: 'EventDetails' });
+
+export const shownEventSchema = eventDetailsSchema
+  .extend({ payload: z.unknown().meta({ description: 'What its handler gets, as it was sent; null without' }) })
+  .meta({ id: 'ShownEvent' });
 
 export const deadEventsSchema = z
   .object({
@@ -58,7 +64,7 @@ export const operatorRoutes = {
     ...ofOneEvent,
     summary: 'One event, with all that is known of it',
     responses: {
-      200: json('The event as it is now', eventDetailsSchema),
+      200: json('The event as it is now', shownEventSchema),
       400: problem('Not an id'),
       404: problem('No event has this id'),
       ...refused,

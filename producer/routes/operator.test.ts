@@ -6,7 +6,7 @@ import { countEvents, findEvent } from '../../database/events/read.ts';
 import { connectForeignClient } from '../../tests/foreign-client.ts';
 import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../../tests/producer-app.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
-import { allRevivedSchema, deadEventsSchema, eventDetailsSchema, revivedSchema } from '../openapi/operator-routes.ts';
+import { allRevivedSchema, deadEventsSchema, revivedSchema, shownEventSchema } from '../openapi/operator-routes.ts';
 import type { ProducerOptions } from '../producer.ts';
 
 const database = await useTestDatabase();
@@ -63,7 +63,7 @@ describe('GET /operator/events/{id}', () => {
   ])('shows all of a %s event', async (status, bringThere) => {
     await createEvents(db, some(1));
     await bringThere();
-    const event = eventDetailsSchema.strict().parse(await answerOf(await ask('GET /operator/events/1')));
+    const event = shownEventSchema.strict().parse(await answerOf(await ask('GET /operator/events/1')));
     expect(event).toMatchObject({ id: 1, status });
     expect(event.dueAt === null).toBe(status === 'dead');
     expect(event.filledAt === null).toBe(status !== 'filled');

@@ -1,5 +1,5 @@
 import type { Context, Hono } from 'hono';
-import type { DeadPage, EventDetails, Revived, ReviveOptions } from '../../database/events/operate.ts';
+import type { DeadPage, EventDetails, Revived, ReviveOptions, ShownEvent } from '../../database/events/operate.ts';
 import { allow } from '../http/allow-methods.ts';
 import { answerJson, answerJsonText } from '../http/answer.ts';
 import { Problem, unavailable } from '../http/problem.ts';
@@ -9,13 +9,13 @@ import { requireToken } from '../http/tokens.ts';
 import { deadQuerySchema, MAX_DEAD, reviveQuerySchema } from '../openapi/schemas.ts';
 import { isTransient } from '../to-problem.ts';
 import { noEvent, toEventId } from './event-id.ts';
-import { eventDetailsJson } from './event-json.ts';
+import { shownEventJson } from './event-json.ts';
 
 export interface OperatorRouteDeps {
   /** SHA-256 hashes of the tokens that open these routes, in hex. Without any, there are no such routes. */
   operatorTokens: readonly string[];
   listDead: (page: DeadPage) => Promise<EventDetails[]>;
-  showEvent: (id: number) => Promise<EventDetails | undefined>;
+  showEvent: (id: number) => Promise<ShownEvent | undefined>;
   reviveEvents: (ids: readonly number[], options: ReviveOptions) => Promise<Revived<Set<number>>>;
   reviveAllDead: (options: ReviveOptions) => Promise<Revived<number>>;
 }
@@ -36,7 +36,7 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorRou
     const id = toEventId(c.req.param('id'));
     const event = await showEvent(id);
     if (!event) throw noEvent(id);
-    return answerJsonText(c, 200, eventDetailsJson(event));
+    return answerJsonText(c, 200, shownEventJson(event));
   });
 
   app.post('/operator/dead/revive', async (c) => {
