@@ -27,7 +27,6 @@ export function createReport(config: ConsumerConfig): Report {
 export function toDatabaseOptions(config: ConsumerConfig, report: Report, signal: AbortSignal): DatabaseOptions {
   return {
     url: config.DATABASE_URL,
-    poolSize: config.DATABASE_POOL_SIZE,
     statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
     transactionMs: config.TRANSACTION_MS,
     // Past the lease a fill is refused anyway, so it is tried for that long, also when all connections are in use.

@@ -1,4 +1,4 @@
-import { milliseconds, secret, url, wholeNumber } from '../process/setting-kinds.ts';
+import { milliseconds, secret, url } from '../process/setting-kinds.ts';
 import { lacksOfDatabaseUrl } from './database-url.ts';
 
 /** The settings of every process that talks to the database. */
@@ -11,12 +11,6 @@ export const databaseSettings = {
       why: 'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded',
     }),
   ),
-  DATABASE_POOL_SIZE: wholeNumber({
-    min: 2,
-    max: 1_000,
-    default: 10,
-    why: 'The limit of connections of one process; all work is in batches, so few do',
-  }),
   DATABASE_TIMEOUT_MS: milliseconds({
     min: 2_000, // servers know no lock timeout below a second, and a statement may wait twice
     default: 10_000,

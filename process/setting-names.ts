@@ -1,7 +1,6 @@
 /** The settings of all processes, which share a file `.env`. A test holds this against their config files. */
 export const SETTING_NAMES: readonly string[] = [
   'DATABASE_URL',
-  'DATABASE_POOL_SIZE',
   'DATABASE_TIMEOUT_MS',
   'LOG_LEVEL',
   'LOG_FORMAT',
@@ -19,7 +18,6 @@ export const SETTING_NAMES: readonly string[] = [
   'WAITING_LIMIT',
   'PAYLOAD_LIMIT',
   'IDEMPOTENCY_TTL_MS',
-  'LOG_REQUESTS',
   'SHUTDOWN_GRACE_MS',
   'API_TOKENS',
   'OPERATOR_TOKENS',
@@ -36,5 +34,4 @@ export const SETTING_NAMES: readonly string[] = [
   'MAX_ATTEMPTS',
   'RETRY_DELAY_MS',
   'WORD_SERVICE_PORT',
-  'WORD_SERVICE_HOST',
 ];

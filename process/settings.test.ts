@@ -35,9 +35,9 @@ describe('a secret in a file', () => {
   });
 
   test('that cannot be read is named with the reason, beside every other problem', () => {
-    const given = { DATABASE_URL_FILE: join(directory, 'nothing'), DATABASE_POOL_SIZE: 'many' };
+    const given = { DATABASE_URL_FILE: join(directory, 'nothing'), DATABASE_TIMEOUT_MS: 'many' };
     expect(() => read(given)).toThrow(
-      /DATABASE_URL_FILE=".*nothing": expected a file that can be read \(ENOENT\)\n {2}DATABASE_POOL_SIZE="many"/,
+      /DATABASE_URL_FILE=".*nothing": expected a file that can be read \(ENOENT\)\n {2}DATABASE_TIMEOUT_MS="many"/,
     );
     expect(() => read({ DATABASE_URL_FILE: directory })).toThrow(/EISDIR/);
     expect(() => read({ DATABASE_URL_FILE: secretFile('\n') })).toThrow(/it is empty/);
@@ -70,5 +70,7 @@ describe('a secret in a file', () => {
 });
 
 test('only a secret can be given as a file', () => {
-  expect(readSettings(databaseSettings, { DATABASE_POOL_SIZE_FILE: secretFile('3') }).DATABASE_POOL_SIZE).toBe(10);
+  expect(readSettings(databaseSettings, { DATABASE_TIMEOUT_MS_FILE: secretFile('3000') }).DATABASE_TIMEOUT_MS).toBe(
+    10_000,
+  );
 });

@@ -4,7 +4,6 @@ import { producerSettings, readProducerConfig } from './config.ts';
 /** A value that each setting refuses, and what its message says would be accepted. */
 const REFUSED = {
   DATABASE_URL: ['postgres://…@127.0.0.1/messages', 'URL such as mysql://user:password@127.0.0.1:3316/messages'],
-  DATABASE_POOL_SIZE: ['1', 'whole number, 2 to 1000'],
   DATABASE_TIMEOUT_MS: ['1999', 'whole number, 2000 to 86400000'],
   PORT: ['65536', 'whole number, 0 to 65535, except ports that browsers block'],
   HOST: ['x86_64-conda-linux-gnu', 'IP address or localhost'],
@@ -14,7 +13,6 @@ const REFUSED = {
   PAYLOAD_LIMIT: ['1048577', 'whole number, 1 to 1048576'],
   WAITING_LIMIT: ['many', 'whole number, 1 to 1000000'],
   IDEMPOTENCY_TTL_MS: ['999', 'whole number, 1000 to 2592000000'],
-  LOG_REQUESTS: ['some', 'auto, all, failed'],
   SHUTDOWN_GRACE_MS: ['1.5', 'whole number, 0 to 86400000'],
   API_TOKENS: ['…', 'SHA-256 hashes in hex, with commas between'],
   OPERATOR_TOKENS: ['…', 'SHA-256 hashes in hex, with commas between'],
@@ -58,7 +56,6 @@ test.each(['0x10', '1e3', ' 5', '5 ', '+5', '-5', '5.0', '٣', 'NaN', 'Infinity'
 test('what is not set, or empty, has its default', () => {
   const defaults = {
     DATABASE_URL: 'mysql://user:password@127.0.0.1:3316/messages',
-    DATABASE_POOL_SIZE: 10,
     DATABASE_TIMEOUT_MS: 10_000,
     PORT: 3_000,
     HOST: '127.0.0.1',
@@ -68,7 +65,6 @@ test('what is not set, or empty, has its default', () => {
     PAYLOAD_LIMIT: 65_536,
     WAITING_LIMIT: 20_000,
     IDEMPOTENCY_TTL_MS: 86_400_000,
-    LOG_REQUESTS: 'auto',
     SHUTDOWN_GRACE_MS: 10_000,
     API_TOKENS: [],
     OPERATOR_TOKENS: [],

@@ -1,7 +1,7 @@
 import { databaseSettings } from '../database/config.ts';
 import { LARGEST_PAYLOAD_LIMIT, PAYLOAD_LIMIT } from '../database/events/limits.ts';
 import { logSettings } from '../process/json-log.ts';
-import { address, httpPort, list, milliseconds, oneOf, secret, wholeNumber } from '../process/setting-kinds.ts';
+import { address, httpPort, list, milliseconds, secret, wholeNumber } from '../process/setting-kinds.ts';
 import { readEnvironment, readSettings } from '../process/settings.ts';
 import { environmentHelp } from '../process/settings-help.ts';
 
@@ -48,11 +48,6 @@ export const producerSettings = {
     max: 2_592_000_000,
     default: 86_400_000,
     why: 'How long an Idempotency-Key is remembered; a repeat after that is a new create',
-  }),
-  LOG_REQUESTS: oneOf({
-    values: ['auto', 'all', 'failed'],
-    default: 'auto',
-    why: 'Which requests have a line at the level info; auto: all in a terminal, else those that failed',
   }),
   SHUTDOWN_GRACE_MS: milliseconds({
     min: 0,

@@ -12,7 +12,6 @@ import { createBodyLimits } from './routes/new-events-in-body.ts';
 export function toDatabaseOptions(config: ProducerConfig, log: Logger): DatabaseOptions {
   return {
     url: config.DATABASE_URL,
-    poolSize: config.DATABASE_POOL_SIZE,
     statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
     onAvailability: (available, error) =>
       available ? log.info('database is back') : log.warn({ reason: error?.message }, 'database lost, trying again'),
@@ -21,7 +20,7 @@ export function toDatabaseOptions(config: ProducerConfig, log: Logger): Database
 
 export function toProducerOptions(config: ProducerConfig): Omit<ProducerOptions, 'db'> {
   return {
-    logsAll: config.LOG_REQUESTS === 'all' || (config.LOG_REQUESTS === 'auto' && isForPeople(config)),
+    logsAll: isForPeople(config),
     createBatch: config.CREATE_BATCH,
     createWaitMs: config.CREATE_WAIT_MS,
     payloadLimit: config.PAYLOAD_LIMIT,

@@ -6,7 +6,7 @@ const read = (env: Record<string, string>, args: string[] = []) => readStartConf
 test.each<[string, Record<string, string>, RegExp]>([
   ['of a consumer', { LEASE_MS: '5' }, /^ {2}LEASE_MS="5": expected whole number, 1000 to/m],
   ['of a producer', { API_TOKENS: 'geheim' }, /^ {2}API_TOKENS="…": expected SHA-256/m],
-  ['of both', { DATABASE_POOL_SIZE: '1' }, /^ {2}DATABASE_POOL_SIZE="1": /m],
+  ['of both', { DATABASE_TIMEOUT_MS: '1' }, /^ {2}DATABASE_TIMEOUT_MS="1": /m],
   ['of the word service', { WORD_SERVICE_PORT: '10080' }, /^ {2}WORD_SERVICE_PORT="10080": .*browsers block$/m],
   ['of the database', { DATABASE_URL: 'mysql://eve:ge%heim@db/x' }, /^ {2}DATABASE_URL="mysql:\/\/…@db\/x": .*%25$/m],
   ['of the front door', { NGINX_PORT: '10080' }, /^ {2}NGINX_PORT="10080": /m],

@@ -20,7 +20,6 @@ export function systemParts(config: StartConfig, kinds: readonly string[]): Part
     ...environmentOf(config),
     WORD_SERVICE_URL: config.wordServiceUrl ?? `${wordServiceUrl}/api`,
     WORD_SERVICE_PORT: String(config.WORD_SERVICE_PORT),
-    WORD_SERVICE_HOST: '127.0.0.1',
     HOST: '127.0.0.1',
   };
   const urlFor = (account: Account) => config.databaseUrl ?? localServerUrl(config.MYSQL_PORT, account);

@@ -201,8 +201,8 @@ test.each([
 
 test('a setting that a part would refuse is said, and nothing is started', async () => {
   await using prepared = await prepareSystem();
-  const failing = startSystem({ ...prepared.environment, DATABASE_POOL_SIZE: '0' });
-  await expect(failing).rejects.toThrow(/DATABASE_POOL_SIZE="0": expected whole number/);
+  const failing = startSystem({ ...prepared.environment, DATABASE_TIMEOUT_MS: '0' });
+  await expect(failing).rejects.toThrow(/DATABASE_TIMEOUT_MS="0": expected whole number/);
 });
 
 test('when nginx cannot start, that is said at once, and nothing is left running', async () => {

@@ -5,7 +5,7 @@ import { environmentHelp } from '../process/settings-help.ts';
 /** Every setting of the local word service, by the environment variable that sets it. */
 export const wordServiceSettings = {
   WORD_SERVICE_PORT: httpPort({ default: 3_900, why: 'The port of the local word service' }),
-  WORD_SERVICE_HOST: address({ default: '127.0.0.1', why: 'The address to listen on; 0.0.0.0 in a container' }),
+  HOST: address({ default: '127.0.0.1', why: 'The address to listen on; 0.0.0.0 in a container' }),
 };
 
 /** Throws one error that names every setting that can't be used. */

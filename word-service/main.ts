@@ -12,12 +12,12 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(helpText());
     return;
   }
-  const { WORD_SERVICE_PORT: port, WORD_SERVICE_HOST: host } = readWordServiceConfig();
+  const { WORD_SERVICE_PORT: port, HOST: host } = readWordServiceConfig();
   const stopped = stopSignal();
   const server = createWordService(behaviourSchema.parse({}));
   server.listen(port, host);
   await once(server, 'listening').catch((cause: Error) => {
-    const variables = { portVariable: 'WORD_SERVICE_PORT', hostVariable: 'WORD_SERVICE_HOST' };
+    const variables = { portVariable: 'WORD_SERVICE_PORT', hostVariable: 'HOST' };
     throw new Error(whyNotListening(cause, { port, host, ...variables }), { cause });
   });
   console.log(`words at http://${host}:${port}/api?language=pt-br&words=1`);
