@@ -27,6 +27,6 @@ export { dead, done, later } from './handlers/outcome.ts';
 export { type WebhookOptions, webhook } from './handlers/webhook.ts';
 export { createWordHandler, type WordHandlerOptions } from './handlers/words.ts';
 export { QueueFullError } from './producer/create-batcher.ts';
-export type { CreatedEvent, EventCreator, EventInput, WaitOptions } from './producer/event-creator.ts';
+export type { CreatedEvent, CreateOptions, EventCreator, EventInput, WaitOptions } from './producer/event-creator.ts';
 export { InvalidEventError } from './producer/new-events.ts';
 export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts';

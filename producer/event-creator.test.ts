@@ -49,6 +49,20 @@ describe('create', () => {
     expect(await countEvents(db)).toBe(0);
   });
 
+  test('hands on the trace that it is given, and ignores a malformed one', async () => {
+    const { create, createAndWait } = startTestApp(db);
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await create([{}, {}], { trace: { traceparent, tracestate: 'rojo=1' } });
+    await createAndWait({}, { waitMs: 0, trace: { traceparent } });
+    await create([{}], { trace: { traceparent: 'x' } });
+    expect((await claimAll(db)).map(({ trace }) => trace)).toEqual([
+      `${traceparent} rojo=1`,
+      `${traceparent} rojo=1`,
+      traceparent,
+      undefined,
+    ]);
+  });
+
   test('has the limit of payloads that the producer was given', async () => {
     const { create } = startTestApp(db, { payloadLimit: 10 });
     expect(await create([{ payload: 'x'.repeat(8) }])).toMatchObject({ count: 1 });

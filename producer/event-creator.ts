@@ -1,8 +1,9 @@
 import type { NewEvent } from '../database/events/create.ts';
 import { DEFAULT_KIND } from '../database/events/limits.ts';
 import type { SettledEvent } from '../database/events/read.ts';
+import type { Trace } from '../database/events/trace.ts';
 import type { WaitFor } from './completion-poller.ts';
-import { checkNew, InvalidEventError, toNewEvent } from './new-events.ts';
+import { checkNew, InvalidEventError, toNewEvent, withTrace } from './new-events.ts';
 import { newEventSchema, newEventsSchema } from './openapi/schemas.ts';
 
 /** An event to create. Undefined members count as not given. */
@@ -31,7 +32,12 @@ export type CreatedEvent =
   /** Neither yet. It is committed, and will be filled all the same. */
   | { id: number; status: 'open' };
 
-export interface WaitOptions {
+export interface CreateOptions {
+  /** The W3C Trace Context of whoever creates, which handlers get; a malformed one is ignored. @default none */
+  trace?: Trace | undefined;
+}
+
+export interface WaitOptions extends CreateOptions {
   /** How long to wait, in ms, from when it was created. @default Infinity */
   waitMs?: number;
   /** Ends the wait. Aborted beforehand, nothing is created and its reason is thrown. @default none */
@@ -46,7 +52,7 @@ export interface EventCreator {
    * `unknown` they may or may not exist.
    * @example const { id } = await producer.create([{ kind: 'email', payload: { to: 'ana@example.org' } }]);
    */
-  create: (events: readonly EventInput[]) => Promise<{ id: number; count: number }>;
+  create: (events: readonly EventInput[], options?: CreateOptions) => Promise<{ id: number; count: number }>;
   /**
    * Creates one event as `create` does and waits until it is settled. It needs `run` to be running: that looks for settled
    * events, for all who wait together.
@@ -67,15 +73,15 @@ export function createEventCreator({ createEvents, waitFor, payloadLimit }: Even
     toNewEvent(event, stringify(event.payload, name), { payloadLimit, name });
 
   return {
-    create: async (given) => {
+    create: async (given, { trace } = {}) => {
       const { events } = checkNew(newEventsSchema, { events: given }, 'The create');
       const newEvents = events.map((event, index) => toEvent(event, `events[${index}].payload`));
-      return { id: await createEvents(newEvents), count: newEvents.length };
+      return { id: await createEvents(withTrace(newEvents, trace)), count: newEvents.length };
     },
-    createAndWait: async (given, { waitMs, signal } = {}) => {
+    createAndWait: async (given, { waitMs, signal, trace } = {}) => {
       signal?.throwIfAborted();
       const event = checkNew(newEventSchema, given, 'The event');
-      const id = await createEvents([toEvent(event, 'payload')]);
+      const id = await createEvents(withTrace([toEvent(event, 'payload')], trace));
       // One signal may end thousands of waits, and would warn of that many listeners.
       const left = AbortSignal.any(signal ? [signal] : []);
       return toCreatedEvent(id, await waitFor(id, left, waitMs));

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { NewEvent } from '../database/events/create.ts';
+import { toTraceText } from '../database/events/trace.ts';
 import type { newEventSchema } from './openapi/schemas.ts';
 
 /** An event that says nothing of itself, as most do: one object for all of them. */
@@ -31,6 +32,14 @@ function nameOf(path: readonly PropertyKey[]): string {
     if (typeof part === 'number') return `${name}[${part}]`;
     return name === '' ? String(part) : `${name}.${String(part)}`;
   }, '');
+}
+
+type TraceHeaders = Record<'traceparent' | 'tracestate', string | undefined>;
+
+/** The events with the trace of whoever creates them. Without one they stay as they are: a word needs no payload row then. */
+export function withTrace(events: readonly NewEvent[], given: Partial<TraceHeaders> = {}): readonly NewEvent[] {
+  const trace = toTraceText(given.traceparent, given.tracestate);
+  return trace === undefined ? events : events.map((event) => ({ ...event, trace }));
 }
 
 export interface PayloadRule {

@@ -1,4 +1,4 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import type { NewEvent } from '../../database/events/create.ts';
 import { EVENTS_LIMIT } from '../../database/events/limits.ts';
 import type { EventView } from '../../database/events/read.ts';
@@ -11,11 +11,11 @@ import { preferenceApplied, preferredWait } from '../http/prefer.ts';
 import { Problem } from '../http/problem.ts';
 import { readQuery } from '../http/query.ts';
 import type { RequestVariables } from '../http/request-log.ts';
-import { InvalidEventError } from '../new-events.ts';
+import { InvalidEventError, withTrace } from '../new-events.ts';
 import { createQuerySchema, noQuerySchema } from '../openapi/schemas.ts';
 import { noEvent, toEventId } from './event-id.ts';
 import { eventJson } from './event-json.ts';
-import { createBodyLimits, LIST_LIMIT, newEventIn, newEventsIn, refuseList, withTrace } from './new-events-in-body.ts';
+import { createBodyLimits, LIST_LIMIT, newEventIn, newEventsIn, refuseList } from './new-events-in-body.ts';
 
 export interface EventRouteDeps extends HeldRequestsDeps {
   /** Resolves to the id of the first once all are committed; with a key that was used before, to that of its events. */
@@ -51,7 +51,7 @@ function addCreates(
     const list = newEventsIn(body, payloadLimit);
     if (list && count !== undefined) throw new InvalidEventError('Send count or a list of events, not both.');
     const newEvents = list ?? repeat(newEventIn(body, payloadLimit), count);
-    const id = await createEvents(withTrace(newEvents, c), key);
+    const id = await createEvents(withTrace(newEvents, traceOf(c)), key);
     const isOne = list === undefined && count === undefined;
     const created = isOne ? { message: CREATED, id } : { message: CREATED, id, count: newEvents.length };
     return answerJson(c, 202, created, { Location: `/${id}` });
@@ -63,7 +63,7 @@ function addCreates(
     const key = idempotencyKey(c.req.header('idempotency-key'));
     const body = await readOne(c);
     refuseList(body);
-    const id = await createEvents(withTrace([newEventIn(body, payloadLimit)], c), key);
+    const id = await createEvents(withTrace([newEventIn(body, payloadLimit)], traceOf(c)), key);
     const event = await held.settled(id);
     const headers = { Location: `/${id}`, ...preferenceApplied(c) };
     switch (event?.status) {
@@ -99,6 +99,10 @@ function addReads(app: Hono<RequestVariables>, { countEvents, findEvent }: Event
   });
 
   for (const path of ['/', '/:id']) app.all(path, allow('GET, HEAD'));
+}
+
+function traceOf(c: Context) {
+  return { traceparent: c.req.header('traceparent'), tracestate: c.req.header('tracestate') };
 }
 
 /** `count` equal events, unless they are more together than a list could be. */

@@ -1,6 +1,4 @@
-import type { Context } from 'hono';
 import type { NewEvent } from '../../database/events/create.ts';
-import { toTraceText } from '../../database/events/trace.ts';
 import { type BodyLimits, type JsonBody, SMALL_BODY } from '../http/body.ts';
 import { memberText, textsIn } from '../http/raw-json.ts';
 import { checkNew, InvalidEventError, PLAIN_EVENT, toNewEvent } from '../new-events.ts';
@@ -36,12 +34,6 @@ export function newEventsIn(body: JsonBody | undefined, payloadLimit: number): N
   return events.map((event, index) =>
     toNewEvent(event, payloadIn(texts[index]!, event), { payloadLimit, name: `events[${index}].payload` }),
   );
-}
-
-/** The events with the trace of their request. Without one they stay as they are: a word needs no payload row then. */
-export function withTrace(events: readonly NewEvent[], c: Context): readonly NewEvent[] {
-  const trace = toTraceText(c.req.header('traceparent'), c.req.header('tracestate'));
-  return trace === undefined ? events : events.map((event) => ({ ...event, trace }));
 }
 
 export function refuseList(body: JsonBody | undefined): void {
