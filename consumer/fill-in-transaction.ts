@@ -13,6 +13,11 @@ type FillDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp'>;
 const TRIES = 5;
 const PAUSE_MS = 100;
 
+/** What was written for it must be undone: the next claim of the event writes it as well. */
+class LeaseOverError extends Error {
+  override readonly name = 'LeaseOverError';
+}
+
 /**
  * In one transaction: checks the claim, lets `work` write to the user's tables, and fills the event with what it resolves to.
  * Repeats all after a deadlock or a lost connection. Rejects as `work` does: then nothing is written.
@@ -29,13 +34,16 @@ export async function fillInTransaction(
         const { trx, revoke } = transaction.begin(`event ${event.id}`);
         const valor = await work(trx).finally(revoke);
         await transaction.check();
-        await fillHeld(transaction.db, { claimedBy, claims: [{ ...event, valor }], hasKeys: event.key !== undefined });
+        const fill = { claimedBy, claims: [{ ...event, valor }], hasKeys: event.key !== undefined };
+        // No lease is renewed while its row is locked.
+        if ((await fillHeld(transaction.db, fill)) === 0) throw new LeaseOverError();
         return true;
       });
       noticesFor(db).emit('settled');
       // It may have been filled by the try before, of which we did not hear the end.
       return isFilled || (tries > 1 && (await isFilledBy(db, claimedBy, event))) ? 'filled' : 'lost';
     } catch (error) {
+      if (error instanceof LeaseOverError) return 'lost';
       const fault = faultOf(error);
       if (fault === undefined || giveUp.aborted || (fault === 'not applied' && tries >= TRIES)) throw error;
       await sleep(PAUSE_MS * (0.5 + Math.random()), undefined, { signal: giveUp }).catch(() => {});

@@ -11,6 +11,7 @@ import type { UserTransaction } from '../handlers/handler.ts';
 import { dead, done, later } from '../handlers/outcome.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { createWorker } from '../tests/test-worker.ts';
+import type { ConsumerDeps } from './options.ts';
 
 /** What handlers write to tables of their own, in the transaction that fills their event. */
 
@@ -54,10 +55,10 @@ const styles = {
   }),
 };
 
-function workerOf(definition: Definition, options: HandlerOptions = {}, on = db) {
+function workerOf(definition: Definition, options: HandlerOptions = {}, on = db, deps: Partial<ConsumerDeps> = {}) {
   const given = typeof definition === 'function' ? { handle: definition } : definition;
   const { kinds } = defineHandlers({ job: { retryDelayMs: 0, ...given, ...options } as Definition });
-  return createWorker(on, [...kinds]);
+  return createWorker(on, [...kinds], deps);
 }
 
 describe.each(Object.entries(styles))('with %s', (_, style) => {
@@ -259,6 +260,24 @@ test('an effect is not written by a claim that somebody else has by then', async
   expect(await effects()).toEqual([]);
   expect(await row(1)).toMatchObject({ claimed_by: 'b', failures: 1, valor: null });
   expect(report.filled).toHaveBeenCalledWith([], 1, expect.any(Number));
+});
+
+test.each(Object.entries(styles))('with %s, work that outlives its lease leaves no effect behind', async (_, style) => {
+  await createEvents(db, jobs(1));
+  let calls = 0;
+  const isOver = async () => expect((await row(1)).lease_until.getTime()).toBeLessThan(Date.now());
+  const definition = style(async (id, trx) => {
+    await write(trx, id);
+    if (calls++ === 0) await vi.waitFor(isOver, 5_000);
+  });
+  const worker = workerOf(definition, { attempts: 100 }, db, { leaseMs: 500, once: false });
+  const stop = new AbortController();
+  const running = worker.run(stop.signal);
+  await expect.poll(filled, { timeout: 20_000 }).toEqual([1]);
+  stop.abort();
+  await running;
+  expect(calls).toBeGreaterThan(1);
+  expect(await effects()).toEqual([1]);
 });
 
 test('inTransaction fills many in one transaction, with the outcome of each: values, later, dead', async () => {
