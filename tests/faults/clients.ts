@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EFFECT_KINDS } from './effects.ts';
 import type { Ledger, Operation } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { NewTask, Task } from './runs.ts';
@@ -81,12 +82,14 @@ export function startClients(system: FaultSystem, random: Random, options: Clien
   };
 }
 
+/** For one event, for many, and with an effect. */
+export const TASK_KINDS = ['task', 'bulk', ...EFFECT_KINDS];
 const DOES: Task['does'][] = ['answer', 'answer', 'answer', 'fail once', 'wait twice'];
 
-/** Of a kind for one or for many, half of them with one of a few ordering keys. */
+/** Of these kinds, half of them with one of a few ordering keys. */
 function randomTask(random: Random): NewTask {
   return {
-    kind: random.pick(['task', 'bulk']),
+    kind: random.pick(TASK_KINDS),
     payload: { does: random.pick(DOES), ms: random.between(0, 10) },
     ...(random.chance(0.5) ? { key: `key-${random.between(1, 30)}` } : {}),
     ...(random.chance(0.1) ? { delayMs: random.between(1, 200) } : {}),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Change, readChanges } from './audit.ts';
+import { type Effect, readEffects } from './effects.ts';
 import type { Operation } from './ledger.ts';
 import type { Exit, LogLine } from './part.ts';
 import { type Run, readRuns } from './runs.ts';
@@ -29,6 +30,7 @@ export interface Evidence {
   issued: ReadonlyMap<string, WordCall>;
   /** Of handlers. */
   runs: readonly Run[];
+  effects: readonly Effect[];
   exits: readonly Exit[];
   lines: readonly LogLine[];
   watched: Pick<Watch, 'longestOverdueMs' | 'longTransactions'>;
@@ -53,6 +55,7 @@ export async function gatherEvidence(system: FaultSystem, watch: Watch): Promise
     changes: await readChanges(db),
     issued: words.issued,
     runs: await readRuns(system.directory),
+    effects: await readEffects(db),
     exits: system.exits,
     lines: system.parts.flatMap(({ lines }) => lines),
     watched: watch,

@@ -1,10 +1,11 @@
 import type { Change } from './audit.ts';
+import { EFFECT_KINDS } from './effects.ts';
 import type { Evidence } from './evidence.ts';
 import type { Run } from './runs.ts';
 import { few, type Violations } from './violations.ts';
 
 /** Of events with one key never two runs at once, and never a later one before an earlier one is settled. */
-export function orderOfKeys({ rows, runs, changes }: Evidence): Violations {
+export function orderOfKeys({ rows, runs, effects, changes }: Evidence): Violations {
   const { keyOf, previousOf } = keysOf(rows);
   const settledAt = new Map(changes.flatMap(({ id, isSettled, at }) => (isSettled ? [[id, at] as const] : [])));
   const lostAt = new Map(
@@ -12,7 +13,9 @@ export function orderOfKeys({ rows, runs, changes }: Evidence): Violations {
   );
   const endOf = (run: Run) => Math.min(run.endedAt ?? Infinity, lostAt.get(nameOf(run)) ?? Infinity);
   const running = new Map<string, Run>();
-  const keyed = runs.filter(({ id }) => keyOf.has(id)).toSorted((a, b) => a.beganAt - b.beganAt);
+  // What was written in the filling transaction stands for the run that did.
+  const all = [...runs, ...effects.map((effect): Run => ({ ...effect, beganAt: effect.at, endedAt: effect.at }))];
+  const keyed = all.filter(({ id }) => keyOf.has(id)).toSorted((a, b) => a.beganAt - b.beganAt);
   return few(keyed, (run) => {
     const key = keyOf.get(run.id)!;
     const before = running.get(key);
@@ -39,6 +42,16 @@ function keysOf(rows: Evidence['rows']) {
   return { keyOf, previousOf };
 }
 
+/** Each filled event of a kind with an effect has one, and no other event has any. */
+export function effectsAreFills({ rows, effects }: Evidence): Violations {
+  const effectsOf = Map.groupBy(effects, ({ id }) => id);
+  return few(rows, ({ id, kind, valor }) => {
+    const expected = valor && WITH_EFFECT.has(kind) ? 1 : 0;
+    const written = effectsOf.get(id)?.length ?? 0;
+    return written === expected ? undefined : `${id} has ${written} effects, and should have ${expected}`;
+  });
+}
+
 /** The failures of an event are its failed attempts and lost leases. Nothing else counts. */
 export function exactFailures({ rows, runs, changes }: Evidence): Violations {
   const endings = new Map(runs.map((run) => [nameOf(run), run.ended]));
@@ -63,8 +76,11 @@ export function exactFailures({ rows, runs, changes }: Evidence): Violations {
   });
 }
 
-/** Kinds whose handlers write down their runs, and answer with their claim. */
-export const HAS_RUNS = new Set(['task', 'bulk', 'trouble']);
+/** Kinds of which each failed attempt is written down: a transaction may also be lost when the handler has ended. */
+const HAS_RUNS = new Set(['task', 'bulk', 'trouble']);
+const WITH_EFFECT = new Set<string>(EFFECT_KINDS);
+/** Kinds whose handlers answer with their claim. */
+export const NAMES_CLAIM = HAS_RUNS.union(WITH_EFFECT);
 
 /** Runs of one claim by its process are the same as the claim. */
 function nameOf(what: Run | Change): string {

@@ -47,6 +47,20 @@ function keyed(): Partial<Evidence> {
   };
 }
 
+/** The same two as events with an effect, written in their order. */
+function withEffects(...effects: [id: number, at: number][]): Partial<Evidence> {
+  const { rows, ...rest } = keyed();
+  return {
+    ...rest,
+    rows: [
+      { ...rows![0]!, kind: 'done' },
+      { ...rows![1]!, kind: 'transaction' },
+    ],
+    runs: [],
+    effects: effects.map(([id, at]) => ({ id, attempt: id === 1 ? 2 : 1, pid: 7, at })),
+  };
+}
+
 /** With another run in place of the n-th. */
 function withRun(n: number, more: Partial<Run>): Partial<Evidence> {
   const evidence = keyed();
@@ -74,6 +88,7 @@ function innocent(): Evidence {
       ['wb', CALL],
     ]),
     runs: [],
+    effects: [],
     exits: [{ part: 'consumer-1', why: 'stopped', code: 0, signal: null, ms: 40, graceMs: 10_000 }],
     lines: [{ at: 0, text: '{"msg":"filled"}' }],
     watched: { longestOverdueMs: 20, longTransactions: new Set() },
@@ -89,6 +104,7 @@ function violations(evidence: Evidence): InvariantName[] {
 test('a run with nothing wrong violates nothing', () => {
   expect(violations(innocent())).toEqual([]);
   expect(violations({ ...innocent(), ...keyed() })).toEqual([]);
+  expect(violations({ ...innocent(), ...withEffects([1, 15], [2, 25]) })).toEqual([]);
 });
 
 const KEY = { key: 'k' };
@@ -213,6 +229,20 @@ const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>,
   ['C14', 'two runs of a key overlap', () => withRun(1, { beganAt: 10 })],
   ['C14', 'a run begins while another of its key has no end', () => withRun(1, { beganAt: 25, endedAt: 26 })],
   ['C14', 'a later one of a key begins before the one before is settled', () => withRun(2, { beganAt: 21 })],
+  ['C14', 'the effect of a later one of a key is written too early', () => withEffects([1, 15], [2, 20])],
+  ['C15', 'an effect is there twice', () => withEffects([1, 12], [1, 15], [2, 25])],
+  ['C15', 'a filled event has no effect', () => withEffects([1, 15])],
+  [
+    'C15',
+    'an effect is there without its fill',
+    ({ rows, changes }) => ({
+      rows: rows.with(1, rowOf(2, { kind: 'done', valor: null, isDead: 1 })),
+      changes: changes.slice(0, 3),
+      effects: [{ id: 2, attempt: 1, pid: 7, at: 1 }],
+    }),
+    ['C2'],
+  ],
+  ['C15', 'an event that writes nothing has an effect', () => ({ effects: [{ id: 1, attempt: 1, pid: 7, at: 1 }] })],
   [
     'C16',
     'a failure is not counted',

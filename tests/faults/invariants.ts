@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.ts';
-import { exactFailures, HAS_RUNS, orderOfKeys, pidOf } from './handler-invariants.ts';
+import { effectsAreFills, exactFailures, NAMES_CLAIM, orderOfKeys, pidOf } from './handler-invariants.ts';
 import { acknowledgedIds, createsByIdentity, type Operation, tally } from './ledger.ts';
 import { EXIT_CODE } from './runs.ts';
 import { few, type Violations } from './violations.ts';
@@ -54,7 +54,7 @@ export const invariants = {
     const uses = countBy(filled.map(({ valor }) => valor));
     const claimOf = new Map<unknown, string>();
     const strangers = few(
-      rows.filter(({ valor, kind }) => valor && HAS_RUNS.has(kind)),
+      rows.filter(({ valor, kind }) => valor && NAMES_CLAIM.has(kind)),
       ({ id, valor, attempts, claimedBy }) => {
         const expected = JSON.stringify({ id, attempt: attempts, pid: pidOf(claimedBy) });
         return valor === expected ? undefined : `${id} has ${valor}, but its claim made ${expected}`;
@@ -209,6 +209,7 @@ export const invariants = {
   },
 
   C14: orderOfKeys,
+  C15: effectsAreFills,
   C16: exactFailures,
 };
 

@@ -3,7 +3,19 @@ import { join } from 'node:path';
 
 /** What a payload tells the handlers of the fault suite to do. */
 export interface Task {
-  does: 'answer' | 'fail once' | 'wait twice' | 'throw' | 'exit' | 'block' | 'hang' | 'huge' | 'nonsense';
+  does:
+    | 'answer'
+    | 'fail once'
+    | 'wait twice'
+    | 'throw'
+    | 'exit'
+    | 'block'
+    | 'hang'
+    | 'huge'
+    | 'nonsense'
+    // Of kinds with an effect: locks two rows, in the order 1, 2; uses a statement that would commit, the first time.
+    | 'collide'
+    | 'commit once';
   /** How long it takes, or blocks. @default 0 */
   ms?: number;
 }

@@ -14,6 +14,7 @@ import { findProgram } from '../../start/programs.ts';
 import { freePort } from '../free-port.ts';
 import { isRunning } from '../whole-system.ts';
 import { installAudit } from './audit.ts';
+import { installEffects } from './effects.ts';
 import { startFaultProxy } from './fault-proxy.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createPart, type Exit, type Part } from './part.ts';
@@ -69,6 +70,9 @@ export interface FaultSystem extends AsyncDisposable {
   drain: (limitMs: number) => Promise<boolean>;
 }
 
+/** So long a process that is frozen keeps what it has locked in a transaction. */
+export const TRANSACTION_MS = 1_000;
+
 /** Small times, so that a fault and its recovery fit into seconds. What a row tests it sets itself. */
 const QUICK = {
   LEASE_MS: '3000',
@@ -78,6 +82,7 @@ const QUICK = {
   MAX_ATTEMPTS: '1000',
   SHUTDOWN_GRACE_MS: '10000',
   DATABASE_TIMEOUT_MS: '2000',
+  TRANSACTION_MS: String(TRANSACTION_MS),
   LOG_FORMAT: 'json',
 };
 
@@ -230,6 +235,7 @@ async function createDatabase(serverUrl: string, name: string): Promise<Database
   });
   await loadSchema(db);
   await installAudit(db);
+  await installEffects(db);
   return db;
 }
 

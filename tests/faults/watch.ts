@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import type { FaultSystem } from './system.ts';
+import { type FaultSystem, TRANSACTION_MS } from './system.ts';
 
 /** What only shows while a run is under way, looked at four times a second. */
 export interface Watch {
-  /** How long past its time, or its lease, an open event stood while `consumersWork`, at the worst. */
+  /** How long past its time, its lease, or the limit of its transaction an open event stood while `consumersWork`, at the worst. */
   longestOverdueMs: number;
   /** Transactions of our database that were seen twice, older than five seconds. */
   longTransactions: Set<string>;
@@ -29,7 +29,10 @@ export function startWatch({ db }: FaultSystem): Watch {
 
   async function look(): Promise<void> {
     const { rows } = await sql<{ overdueMs: number | null }>`
-      SELECT TIMESTAMPDIFF(MICROSECOND, MIN(GREATEST(due_at, IF(processing = 1, lease_until, due_at))), UTC_TIMESTAMP(3))
+      SELECT TIMESTAMPDIFF(MICROSECOND, MIN(GREATEST(due_at, CASE
+        WHEN processing = 1 THEN lease_until
+        WHEN Kinds.name = 'transaction' THEN due_at + INTERVAL ${TRANSACTION_MS} * 1000 MICROSECOND
+        ELSE due_at END)), UTC_TIMESTAMP(3))
         / 1000 AS overdueMs
       FROM Kinds STRAIGHT_JOIN Events FORCE INDEX (claim) ON Events.kind = Kinds.id AND Events.open = 1`.execute(db);
     // Asked for again after the statement: a fault may have begun while it ran.

@@ -1,4 +1,4 @@
-import { create } from '../clients.ts';
+import { create, TASK_KINDS } from '../clients.ts';
 import type { Random } from '../random.ts';
 import type { FaultRow, FaultRun } from '../run-row.ts';
 import type { NewTask, Task } from '../runs.ts';
@@ -44,7 +44,7 @@ function keyedTasks(random: Random, howMany: number): NewTask[] {
   return keys
     .map((key) => ({ key, lot: random.next() }))
     .toSorted((a, b) => a.lot - b.lot)
-    .map(({ key }) => ({ kind: random.pick(['task', 'bulk']), key, payload: { does: random.pick(DOES) } }));
+    .map(({ key }) => ({ kind: random.pick(TASK_KINDS), key, payload: { does: random.pick(DOES) } }));
 }
 
 /** One consumer after the other is killed, or frozen for longer than its lease. */
