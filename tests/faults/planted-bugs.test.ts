@@ -9,7 +9,7 @@ import type { plantedEdits } from './planted-edits.ts';
 import { heldBy, idsWhere } from './questions.ts';
 import { keepRunning } from './rows/handlers.ts';
 import { type FaultRow, type FaultRun, runRow } from './run-row.ts';
-import { CREATE, FILL } from './statements.ts';
+import { CREATE, FILL, FILL_HELD } from './statements.ts';
 import type { FaultSystem, SystemOptions } from './system.ts';
 
 /** Bugs that the checks must catch: each is planted in a system of its own, and the check that is there for it sees it. */
@@ -28,6 +28,7 @@ interface PlantedBug {
 
 const QUICK_LEASE = { env: { LEASE_MS: '1000' } };
 const TASKS = { system: { ...QUICK_LEASE, handlers: true }, clients: { tasks: 1 } };
+const ANSWER = { does: 'answer' } as const;
 const FENCE =
   /WHERE Events\.open = 1 AND .* Events\.claimed_by = consumer .*\s+AND Events\.lease_until > UTC_TIMESTAMP\(3\) AND/;
 
@@ -124,6 +125,22 @@ const bugs: PlantedBug[] = [
       watch.consumersWork = false;
       for (const { database } of system.producers) database.swallow(true);
       await pass(7_000);
+    },
+  },
+  {
+    name: "effect outside the fill's transaction",
+    caughtBy: 'C15',
+    edits: "effect outside the fill's transaction",
+    system: { ...TASKS.system, consumers: 1 },
+    clients: false,
+    async run({ system, until }) {
+      const [victim] = system.consumers;
+      const fill = victim!.database.intercept({ pattern: FILL_HELD, side: 'request', act: () => 'hold' });
+      const front = { front: system.fronts[0]!, ledger: system.ledger };
+      const tasks = Array.from({ length: 200 }, (_, n) => ({ kind: n < 5 ? 'done' : 'task', payload: ANSWER }));
+      await create(front, { kind: 'create-async', tasks });
+      await until('an effect before its fill', () => fill.stopped() > 0, 10_000);
+      await victim!.kill();
     },
   },
   {

@@ -25,6 +25,15 @@ export const plantedEdits = {
   'a create sent again after an unknown outcome': [
     { file: 'database/retry.ts', is: "case 'unknown':", becomes: "case 'unknown': return 50;" },
   ],
+  "effect outside the fill's transaction": [
+    {
+      file: 'consumer/call-handler.ts',
+      is: 'return inTransaction(deps, event, async (trx) => {\n    await effect(trx);',
+      becomes: `const { transactionsFor } = await import('../database/transactions.ts');
+        await transactionsFor(deps.db).run(({ begin }) => effect(begin('an effect').trx));
+        return inTransaction(deps, event, async () => {`,
+    },
+  ],
   'REPEATABLE READ': [{ file: 'database/session.ts', is: 'READ-COMMITTED', becomes: 'REPEATABLE-READ' }],
   'the pool wrapper taken away': [
     {
