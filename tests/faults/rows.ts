@@ -1,5 +1,6 @@
 import { consumerRows } from './rows/consumers.ts';
 import { databaseRows } from './rows/database.ts';
+import { effectRows } from './rows/effects.ts';
 import { handlerRows } from './rows/handlers.ts';
 import { keyRows } from './rows/keys.ts';
 import { loadRows } from './rows/load.ts';
@@ -15,6 +16,7 @@ export const rows: readonly FaultRow[] = [
   ...producerRows,
   ...consumerRows,
   ...databaseRows,
+  ...effectRows,
   ...handlerRows,
   ...keyRows,
   ...networkRows,
