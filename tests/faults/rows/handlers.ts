@@ -16,7 +16,7 @@ const BAD: Task[] = [
   { does: 'throw' },
   { does: 'exit' },
   { does: 'exit', ms: 50 },
-  { does: 'block', ms: 2 * LEASE_MS },
+  { does: 'block', ms: 1.5 * LEASE_MS },
   { does: 'hang' },
   { does: 'huge' },
   { does: 'nonsense' },

@@ -76,7 +76,7 @@ export const producerRows: FaultRow[] = [
         await until('a create under way', () => call.matched() > 0, 10_000);
         const others = startClients({ fronts: [other.url] });
         const from = performance.now();
-        await pass(5_000);
+        await pass(isShort ? 3_500 : 5_000);
         const fromOther = system.ledger.operations;
         measure('longest gap of the other', longestGap(fromOther, from, performance.now()), 3_000);
         call.release();
@@ -89,6 +89,7 @@ export const producerRows: FaultRow[] = [
     id: 'F30',
     what: `${GONE_CLIENTS} clients leave a create-sync at random moments`,
     bar: 'nobody is waited for any more; the events are filled',
+    system: { env: { CREATE_WAIT_MS: '15000' } }, // a busy machine would refuse most of them
     clients: false,
     async run({ system, random, watch, check, until, pass }) {
       watch.consumersWork = false;
@@ -97,11 +98,19 @@ export const producerRows: FaultRow[] = [
         database.intercept({ pattern: LOOK, side: 'request', act: () => 'pass' }),
       );
       const looked = () => looks.reduce((sum, { matched }) => sum + matched(), 0);
+      // On a busy machine all might leave before their create is there: so every other one stays until enough of them are.
+      const areThere = async () => (await idsWhere(system.db, sql`id > 0`)).length >= GONE_CLIENTS / 2;
+      const enough = until('half of the creates', areThere, 15_000);
       const clients = Array.from({ length: GONE_CLIENTS }, async (_, n) => {
         const stayMs = random.between(1, 2_000);
-        await pass(n * 5); // all at once, a busy machine would still be connecting them when they leave
-        const leave = AbortSignal.timeout(stayMs);
+        await pass(n * 5);
+        const leaving = new AbortController();
+        const left = pass(stayMs)
+          .then(() => (n % 4 < 2 ? enough : undefined))
+          .then(() => leaving.abort());
+        const leave = leaving.signal;
         await create({ front: system.fronts[n % 2]!, ledger: system.ledger, leave }, { kind: 'create-sync' });
+        await left;
       });
       await Promise.all(clients);
       check(looked() > 0, 'nobody was ever waited for');

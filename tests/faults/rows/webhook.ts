@@ -49,7 +49,7 @@ export const webhookRows: FaultRow[] = [
     what: `the receiver of a webhook: ${Object.keys({ ...MISBEHAVIOUR, ...HEAVY }).join(', ')}`,
     bar: `each is filled or dead after as many attempts as its contract says; at most ${EVENTS} sockets of each consumer; memory grows < 20 MB`,
     system: { handlers: true },
-    clients: { tasks: 0.3 },
+    clients: { lanes: 2, pauseMs: 40, tasks: 0.3 }, // a backlog would be measured as well
     async run(run) {
       const { system, check } = run;
       // As in F38: a young process grows whatever it is answered, so what is measured is what the heavy ones add.

@@ -114,7 +114,7 @@ export const wordServiceRows: FaultRow[] = [
         system.words.fail(fault);
         await until(`a call that is answered with ${name}`, () => system.words.calls.length > calls, 5_000);
         // Long enough to tell a hot loop from the quick small claims with which a consumer begins again after an outage.
-        await pass(isShort ? 1_000 : 2_000);
+        await pass(isShort ? 400 : 2_000);
         const seconds = (performance.now() - from) / 1_000;
         const rate = (system.words.calls.length - calls) / seconds / system.consumers.length;
         check(rate <= 50, `${name}: ${Math.round(rate)} calls a second of each consumer`);
