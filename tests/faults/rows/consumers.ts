@@ -6,7 +6,10 @@ import type { FaultRow, FaultRun } from '../run-row.ts';
 import { CLAIM, FILL } from '../statements.ts';
 import type { FaultSystem } from '../system.ts';
 
-const LEASE_MS = 3_000;
+const LEASE_MS = 1_000;
+const ENV = { LEASE_MS: String(LEASE_MS) };
+/** Few enough that what is given back is not behind a backlog, also on a busy machine. */
+const LIGHT = { lanes: 3, pauseMs: 40, tasks: 0.5 };
 const RECOVERY_MS = LEASE_MS + 2_000;
 
 const KILL_POINTS = ['after the claim', 'during the call', 'before the fill', 'after the fill'] as const;
@@ -19,19 +22,16 @@ export const consumerRows: FaultRow[] = [
     id: 'F05',
     what: 'SIGKILL a consumer after the claim, during the call, before the fill, after the fill',
     bar: `refilled within the lease + 2 s (${RECOVERY_MS} ms)`,
-    system: { handlers: true },
-    clients: { tasks: 0.5 },
+    system: { handlers: true, env: ENV },
+    clients: LIGHT,
     async run(run) {
       const rounds = run.isShort ? 1 : 5;
       for (let round = 1; round <= rounds; round++) {
         for (const point of KILL_POINTS) {
           const victim = run.random.pick(run.system.consumers);
           const held = await killAt(point, run, victim);
-          const ms = await run.until(
-            `the refill of ${held.length}`,
-            () => areFilled(run.system.db, held),
-            RECOVERY_MS * 2,
-          );
+          const areRefilled = () => areFilled(run.system.db, held);
+          const ms = await run.until(`the refill of ${held.length}`, areRefilled, RECOVERY_MS * 2);
           run.measure(`refill after a kill ${point}`, ms, RECOVERY_MS);
           await victim.start();
         }
@@ -59,8 +59,8 @@ export const consumerRows: FaultRow[] = [
     id: 'F07',
     what: 'SIGSTOP a consumer past its lease, SIGCONT: its fill arrives late',
     bar: `taken over within the lease + 2 s (${RECOVERY_MS} ms); the late fill changes 0 rows`,
-    system: { handlers: true },
-    clients: { tasks: 0.5 },
+    system: { handlers: true, env: ENV },
+    clients: LIGHT,
     async run(run) {
       for (let round = 1; round <= (run.isShort ? 1 : 5); round++)
         await thawLate(run, run.random.pick(run.system.consumers));
@@ -70,8 +70,8 @@ export const consumerRows: FaultRow[] = [
     id: 'F08',
     what: 'SIGTERM a consumer with work in hand',
     bar: 'nothing is left claimed; exit 0 within 10 s',
-    system: { handlers: true },
-    clients: { tasks: 0.5 },
+    system: { handlers: true, env: ENV },
+    clients: LIGHT,
     async run(run) {
       const { system, random, check } = run;
       for (let round = 1; round <= (run.isShort ? 1 : 5); round++) {
@@ -96,6 +96,7 @@ export const consumerRows: FaultRow[] = [
     ownServer: true,
     system: {
       consumers: 3,
+      env: ENV,
       serverArgs: ['--default-time-zone=-03:00'],
       nodeArgs: (part) => (part in CLOCKS ? shiftClock(CLOCKS[part]!) : []),
     },
