@@ -8,4 +8,4 @@ export const LOOK = /AS waiting/;
 export const FILL_HELD = /CALL fill_held/;
 export const FILL_LOCKED = /CALL fill_locked/;
 /** Of such a transaction: no other is ended by a statement of its own. */
-export const COMMIT = /^[^]{5}COMMIT$/;
+export const COMMIT = /^[^]{5,7}COMMIT$/; // MySQL takes query attributes before the text
