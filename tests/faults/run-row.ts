@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Clients, type ClientsOptions, startClients } from './clients.ts';
+import { type Clients, type ClientsOptions, closeConnections, startClients } from './clients.ts';
 import { type Evidence, gatherEvidence } from './evidence.ts';
 import { type InvariantName, invariants } from './invariants.ts';
 import { acknowledgedIds, type Tally, tally } from './ledger.ts';
@@ -133,6 +133,7 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
   await clients?.stop();
   await system.drain(row.drainLimitMs ?? DRAIN_LIMIT_MS);
   await watch.stop();
+  await closeConnections();
   await Promise.all(system.parts.map((part) => part.stop()));
 
   const evidence = await gatherEvidence(system, watch);
