@@ -38,6 +38,7 @@ test('a filled word never changes, whoever tries', async () => {
   await set(1, 'due_at = NULL');
   expect(await row(1)).toMatchObject({ valor: 'mar', processing: 0 });
   expect((await row(1)).filled_at).toBeInstanceOf(Date);
+  expect((await row(1)).padding).toBe('');
   expect(await findEvent(db, 1)).toMatchObject({ status: 'filled' });
 });
 

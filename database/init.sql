@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS Events (
   filled_at   DATETIME(3)       NULL,
   last_error  VARCHAR(255)      NULL,
   dead_reason VARCHAR(255)      NULL,                              -- what its handler said of its death, for whoever waits for it
+  padding     VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '', -- place for a short value: no page is split when it comes
   open        TINYINT UNSIGNED  AS (IF((valor IS NULL OR valor = '') AND due_at IS NOT NULL, 1, NULL)) VIRTUAL,
   PRIMARY KEY (id),
   -- Serves the claim and nothing else. Filled and dead rows have open = NULL and leave its range.
@@ -121,7 +122,7 @@ BEGIN
   IF OLD.valor <> '' THEN
     SET NEW.valor = OLD.valor, NEW.processing = 0;
   ELSEIF NEW.valor <> '' THEN
-    SET NEW.filled_at = COALESCE(NEW.filled_at, UTC_TIMESTAMP(3)), NEW.processing = 0;
+    SET NEW.filled_at = COALESCE(NEW.filled_at, UTC_TIMESTAMP(3)), NEW.processing = 0, NEW.padding = '';
   ELSEIF NEW.lease_until <> OLD.lease_until THEN
     BEGIN END; -- our own clients know leases
   ELSEIF NEW.due_at IS NULL THEN
@@ -143,13 +144,13 @@ DROP PROCEDURE IF EXISTS insert_events //
 CREATE PROCEDURE insert_events(IN last_id BIGINT UNSIGNED, IN new_events JSON)
 BEGIN
   IF NOT JSON_CONTAINS_PATH(new_events, 'one', '$[*].kind', '$[*].payload', '$[*].key', '$[*].delayMs', '$[*].trace') THEN
-    INSERT INTO Events (id)
-      SELECT last_id + position FROM JSON_TABLE(new_events, '$[*]' COLUMNS (position FOR ORDINALITY)) AS given;
+    INSERT INTO Events (id, padding)
+      SELECT last_id + position, REPEAT('.', 24) FROM JSON_TABLE(new_events, '$[*]' COLUMNS (position FOR ORDINALITY)) AS given;
   ELSE
     CALL add_kinds(new_events);
-    INSERT INTO Events (id, kind, processing, due_at)
+    INSERT INTO Events (id, kind, processing, due_at, padding)
       SELECT last_id + position, Kinds.id, IF(Kinds.id = 1, 0, 2),
-        UTC_TIMESTAMP(3) + INTERVAL COALESCE(delay_ms, 0) * 1000 MICROSECOND
+        UTC_TIMESTAMP(3) + INTERVAL COALESCE(delay_ms, 0) * 1000 MICROSECOND, REPEAT('.', 24)
       FROM JSON_TABLE(new_events, '$[*]' COLUMNS (
         position FOR ORDINALITY,
         kind VARCHAR(65) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind' ERROR ON ERROR,

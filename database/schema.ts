@@ -31,6 +31,7 @@ export interface EventsTable {
   filled_at: Date | null;
   last_error: string | null;
   dead_reason: string | null;
+  padding: Generated<string>;
   open: ColumnType<1 | null, never, never>;
 }
 

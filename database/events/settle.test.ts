@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { claimIds, claimWords } from '../../tests/claim-words.ts';
-import { useTestDatabase } from '../../tests/test-database.ts';
+import { createTestDatabase, useTestDatabase } from '../../tests/test-database.ts';
 import type { Claim } from './claim.ts';
 import { createEvents } from './create.ts';
 import { findEvent, findSettledEvents } from './read.ts';
@@ -31,6 +31,28 @@ describe('held -> filled', () => {
     expect(await row(1)).toMatchObject({ valor: 'coração', processing: 0, claimed_by: 'a', open: null });
     expect((await row(1)).filled_at).toBeInstanceOf(Date);
     expect(await findEvent(db, 1)).toEqual({ id: 1, kind: 'word', valor: 'coração', status: 'filled' });
+  });
+
+  test('a short value finds its place in its row, so that the table does not grow', async () => {
+    await using database = await createTestDatabase();
+    const dataBytes = async () => {
+      await sql`ANALYZE TABLE Events`.execute(database.db);
+      const { rows } = await sql<{ bytes: number }>`
+        SELECT DATA_LENGTH AS bytes FROM information_schema.TABLES
+        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Events'`.execute(database.db);
+      return rows[0]!.bytes;
+    };
+    await createEvents(
+      database.db,
+      Array.from({ length: 10_000 }, () => ({})),
+    );
+    const before = await dataBytes();
+    const { claims } = await claimWords(database.db, { limit: 10_000 });
+    await fillEvents(database.db, {
+      claimedBy: 'a',
+      claims: claims.map((claim) => ({ ...claim, valor: `palavra${claim.id}` })),
+    });
+    expect(await dataBytes()).toBeLessThan(before * 1.2); // pages that were split would be twice as many
   });
 
   test('any word arrives letter by letter', async () => {
