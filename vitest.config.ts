@@ -7,6 +7,7 @@ export default defineConfig({
     // Real servers and real processes on two cores: how long a step takes is not what is tested. Many wait more than they work.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     maxWorkers: 3,
   },

@@ -46,6 +46,8 @@ export interface FaultRun {
   /** Resolves when it holds, to the ms that this took; past the limit, to a violation of the bar as well. */
   until: (what: string, holds: () => boolean | Promise<boolean>, limitMs: number) => Promise<number>;
   startClients: (options?: ClientsOptions) => Clients;
+  /** Resolves when so many creates are acknowledged that the row proves something. */
+  enough: () => Promise<unknown>;
   /** Load and time for the fault to show. */
   pass: (ms: number) => Promise<void>;
 }
@@ -101,6 +103,8 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
   await using system = await starting;
   const watch = startWatch(system);
   const check = (holds: boolean, text: string) => void (holds || violations.push({ check: 'bar', text }));
+  const acknowledged = () => tally(system.ledger.operations).acknowledged;
+  const least = row.least ?? 200;
   const run: FaultRun = {
     system,
     random,
@@ -123,16 +127,14 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
       return performance.now() - from;
     },
     startClients: (clients) => startClients(system, random, clients),
+    enough: () => run.until(`${least} acknowledged creates`, () => acknowledged() >= least, 30_000),
     pass: (ms) => sleep(ms),
   };
-  const acknowledged = () => tally(system.ledger.operations).acknowledged;
-  const least = row.least ?? 200;
-
   const clients = row.clients === false ? undefined : run.startClients(row.clients);
   if (clients) await run.until('the load', () => acknowledged() >= WARM, 20_000);
   await row.run(run);
   await system.heal();
-  if (clients) await run.until(`${least} acknowledged creates`, () => acknowledged() >= least, 30_000);
+  if (clients) await run.enough();
   await clients?.stop();
   await system.drain(row.drainLimitMs ?? DRAIN_LIMIT_MS);
   await watch.stop();

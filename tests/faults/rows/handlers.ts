@@ -69,7 +69,7 @@ export const handlerRows: FaultRow[] = [
     system: { consumers: 1, env: { LEASE_MS: '30000' } },
     clients: false, // until the claim is there: other events would take the places that are held
     async run(run) {
-      const { system, isShort, check, measure, pass, startClients, until } = run;
+      const { system, isShort, check, enough, measure, pass, startClients, until } = run;
       const [consumer] = system.consumers;
       const call = system.words.hold(consumer!.name);
       const front = { front: system.fronts[0]!, ledger: system.ledger };
@@ -88,6 +88,7 @@ export const handlerRows: FaultRow[] = [
       check(isNamed, `the log does not name ${locked}`);
       await unlock();
       measure('the locked one', await until('its word', () => areFilled(system.db, [locked]), 5_000), 1_000);
+      await enough();
       await clients.stop();
     },
   },

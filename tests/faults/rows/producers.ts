@@ -59,7 +59,7 @@ export const producerRows: FaultRow[] = [
     what: 'SIGSTOP a producer in mid-create for 5 s',
     bar: "the other producer's creates go on within 3 s",
     clients: false,
-    async run({ system, random, isShort, measure, startClients, pass, until }) {
+    async run({ system, random, isShort, measure, startClients, enough, pass, until }) {
       for (let round = 1; round <= (isShort ? 1 : 5); round++) {
         const frozen = random.pick(system.producers);
         const other = system.producers.find((producer) => producer !== frozen)!;
@@ -81,6 +81,7 @@ export const producerRows: FaultRow[] = [
         measure('longest gap of the other', longestGap(fromOther, from, performance.now()), 3_000);
         call.release();
         frozen.thaw();
+        await enough();
         await Promise.all([clients.stop(), others.stop()]);
       }
     },
