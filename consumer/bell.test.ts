@@ -26,7 +26,7 @@ test('one ring ends one wait', async () => {
   await turn();
   expect(heard).not.toHaveBeenCalled();
   bell.ring();
-  await vi.waitFor(() => expect(heard).toHaveBeenCalled());
+  await vi.waitFor(() => expect(heard).toHaveBeenCalled(), 20_000);
 });
 
 test('a wait ends by itself, and with its signal, which it then leaves alone', async () => {

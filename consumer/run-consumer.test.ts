@@ -60,7 +60,7 @@ test('what is not finished in time is given back', async () => {
   const handleBatch = vi.fn<HandleBatch>(untilAborted);
   const report = createRecordingReport();
   const running = runConsumer({ db, handlers: handlersOf(handleBatch), signal: stop.signal, finishMs: 50, report });
-  await vi.waitFor(() => expect(handleBatch).toHaveBeenCalled());
+  await vi.waitFor(() => expect(handleBatch).toHaveBeenCalled(), 20_000);
   stop.abort();
   await running;
   expect(report.released.mock.calls).toEqual([[1, 'shutting down']]);

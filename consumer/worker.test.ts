@@ -107,7 +107,7 @@ describe('a worker', () => {
     const { run, state } = createWorker(db, [batchHandler(named)], { once: false, pollMs: LONG_MS });
     const wait = vi.spyOn(state.bell, 'wait');
     const running = run(stop.signal);
-    await vi.waitFor(() => expect(wait).toHaveBeenCalled());
+    await vi.waitFor(() => expect(wait).toHaveBeenCalled(), 20_000);
     await createEvents(db, some(1));
     await expect.poll(filled, WAIT).toBe(1);
     stop.abort();
@@ -222,7 +222,7 @@ describe('a handler whose source is down', () => {
     const busy = batchHandler(() => Promise.reject(new SourceDownError(LONG_MS)));
     const { deps, state, run, report } = createWorker(db, [busy], { once: false });
     await workRound(deps, state);
-    await vi.waitFor(() => expect(report.handlerDown).toHaveBeenCalled());
+    await vi.waitFor(() => expect(report.handlerDown).toHaveBeenCalled(), 20_000);
     expect(state.kinds[0]!.pauseMs()).toBeGreaterThan(LONG_MS - 10_000);
     expect(state.kinds[0]!.request()).toBeUndefined();
     await run(AbortSignal.abort());
@@ -241,7 +241,7 @@ describe('a handler whose source is down', () => {
     const handleEvent = vi.fn<() => Promise<Outcome>>(() => Promise.reject(new SourceDownError(LONG_MS)));
     const { deps, state, run, report } = createWorker(db, [singleHandler(handleEvent)], { once: false });
     await workRound(deps, state);
-    await vi.waitFor(() => expect(report.released).toHaveBeenCalled());
+    await vi.waitFor(() => expect(report.released).toHaveBeenCalled(), 20_000);
     expect(state.kinds[0]!.pauseMs()).toBeGreaterThan(LONG_MS - 10_000);
     expect(state.kinds[0]!.request()).toBeUndefined();
     await run(AbortSignal.abort());
@@ -254,7 +254,7 @@ describe('a handler whose source is down', () => {
     await createEvents(db, some(3));
     const { deps, state, report, run } = createWorker(db, [batchHandler(() => Promise.resolve([]))], { once: false });
     await workRound(deps, state);
-    await vi.waitFor(() => expect(report.handlerDown).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(report.handlerDown).toHaveBeenCalledOnce(), 20_000);
     expect(await workRound(deps, state)).toBeGreaterThan(500);
     await run(AbortSignal.abort());
     expect(await row(1)).toMatchObject(GIVEN_BACK);

@@ -237,7 +237,7 @@ test.each<[string, RequestListener]>([
   const { url, asked, open } = await startReceiver(receiver);
   const timeOver = new AbortController();
   const delivery = kindHandler(url).handleEvent(handlerEvent(), { ...UNABORTED, signal: timeOver.signal });
-  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  await vi.waitFor(() => expect(asked).toHaveLength(1), 20_000);
   timeOver.abort(new Error('the time is over'));
   const ended = await delivery.catch((error: unknown) => error);
   expect([new Error('the time is over'), { dead: 'the webhook answered 404' }]).toContainEqual(ended);

@@ -175,7 +175,7 @@ describe.each<[string, RequestListener]>([
     const { url, asked, open } = await startReceiver(answer);
     const giveUp = new AbortController();
     const outcome = handler(url)(events(1), giveUp.signal);
-    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await vi.waitFor(() => expect(asked).toHaveLength(1), 20_000);
     giveUp.abort(new Error('given up'));
     await expect(outcome).rejects.toThrow('given up');
     await expect.poll(() => open.size).toBe(0);
@@ -193,7 +193,7 @@ test('giving up ends the pause before a retry', async () => {
   const { url, asked } = await startReceiver(faulty('error'));
   const giveUp = new AbortController();
   const outcome = handler(url, { retries: 1_000, totalMs: FOREVER_MS })(events(1), giveUp.signal);
-  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(1));
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(1), 20_000);
   giveUp.abort(new Error('given up'));
   await expect(outcome).rejects.toThrow('given up');
 });
