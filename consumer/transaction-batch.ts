@@ -8,6 +8,7 @@ import { type Outcome, SourceDownError, type TransactionHandler } from '../handl
 import { reasonOf } from '../handlers/reason-of.ts';
 import { toGiveBack } from './give-back.ts';
 import { toHandlerEvent } from './held-event.ts';
+import { inOrderOfKeys } from './in-order-of-keys.ts';
 import type { ConsumerDeps } from './options.ts';
 
 type BatchDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'installationId' | 'giveUp' | 'report'>;
@@ -67,9 +68,9 @@ async function handleEvents(
   deps: HandleDeps,
   claims: readonly ClaimedEvent[],
 ): Promise<Outcomes & { error?: unknown }> {
-  const { handler, giveUp, handleUntil } = deps;
+  const { handler, transaction, giveUp, handleUntil } = deps;
   const outcomes: Outcomes = { fills: [], backs: [], hasKeys: claims.some(({ key }) => key !== undefined) };
-  for (const claim of claims) {
+  for await (const claim of inOrderOfKeys(transaction.db, handler, claims, outcomes.fills)) {
     if (giveUp.aborted || performance.now() > handleUntil) break;
     const outcome = await handleEvent(deps, claim);
     if ('error' in outcome) return { ...outcomes, ...outcome };

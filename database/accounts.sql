@@ -24,5 +24,6 @@ GRANT EXECUTE ON PROCEDURE look_at_keys TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE lock_held TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_held TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE lock_events TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE lock_next_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_locked TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE give_back_locked TO 'consumer'@'%';

@@ -5,7 +5,7 @@ import type { Account } from '../start/mysql/local-server.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { checkDatabase } from './check-database.ts';
 import type { Database } from './connect.ts';
-import { claimEvents } from './events/claim.ts';
+import { claimEvents, lockNextEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
 import { lookAtKeys } from './events/keys.ts';
 import { addKinds } from './events/kinds.ts';
@@ -62,6 +62,8 @@ describe('each account can do its work', () => {
     const refused = { ...third!, outcome: 'refused' as const, reason: 'x' };
     expect(await giveBackEvents(consumer, { claimedBy, claims: [released, refused] })).toMatchObject({ givenBack: 2 });
     expect(await findEvent(consumer, 3)).toMatchObject({ status: 'dead' });
+    const nothing = { kind: 'word', limit: 1, maxFailures: 5, payloadRoom: 1, nth: 1, after: [] };
+    expect(await lockNextEvents(consumer, nothing)).toEqual([]);
     await letTimePass();
     const late = { ...fourth!, valor: 'tarde' };
     expect(await fillEvents(consumer, { claimedBy, claims: [late] })).toMatchObject({ lost: [late] });
@@ -122,7 +124,13 @@ describe('each account is refused what is not its business', () => {
     'SELECT * FROM mysql.user',
   ];
   const REFUSED = {
-    producer: [...NOBODY, 'CALL look_at_keys()', "CALL claim_events('x', 1, '[]')", "CALL fill_events('x', '[]', 0)"],
+    producer: [
+      ...NOBODY,
+      'CALL look_at_keys()',
+      "CALL claim_events('x', 1, '[]')",
+      "CALL fill_events('x', '[]', 0)",
+      "CALL lock_next_events('{}')",
+    ],
     consumer: [
       ...NOBODY,
       "CALL create_events('[{}]')",

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { claimIds, claimWords } from '../tests/claim-words.ts';
 import { createTestDatabase } from '../tests/test-database.ts';
 import type { Database } from './connect.ts';
+import { lockNextEvents } from './events/claim.ts';
 import { createEvents } from './events/create.ts';
 import { listDead } from './events/operate.ts';
 import { fillEvents } from './events/settle.ts';
@@ -145,6 +146,17 @@ test('a list of the dead reads about as many rows as it shows, however many are 
     expect((await listDead(db, { limit: LIMIT, after: 11_500 })).map(({ id }) => id)).toEqual(
       some(LIMIT).map((_, n) => 11_501 + n),
     );
+  });
+  expect(read).toBeLessThanOrEqual(FLAT);
+});
+
+test('the next of a key is found without reading what waits behind it', async () => {
+  await using database = await createTestDatabase(one);
+  const { db } = database;
+  await createEvents(db, some(10_000, { key: 'k' }));
+  const next = { kind: 'word', limit: LIMIT, maxFailures: 5, payloadRoom: 1, after: [9], nth: 9 };
+  const read = await rowsRead(db, async () => {
+    expect((await lockNextEvents(db, next)).map(({ id }) => id)).toEqual([10]);
   });
   expect(read).toBeLessThanOrEqual(FLAT);
 });

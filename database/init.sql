@@ -341,6 +341,55 @@ BEGIN
   CALL claim_kind('', NULL, request, payload_room);
 END //
 
+-- In such a transaction, after the events [id, …] of "after", each the nth of its key in this transaction: locks the next of
+-- each key, for {"kind", "limit", "maxFailures", "payloadRoom", "after", "nth"}. Those that must wait end their key. Answers
+-- [[id, attempt, failures, waits, created at in ms], …] or NULL, and what was said of them at their creation.
+DROP PROCEDURE IF EXISTS lock_next_events //
+CREATE PROCEDURE lock_next_events(IN request JSON)
+BEGIN
+  DECLARE kind_id SMALLINT UNSIGNED;
+  DECLARE nth INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.nth');
+  DECLARE before_nth INT UNSIGNED DEFAULT nth - 1;
+  DECLARE row_limit INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.limit');
+  DECLARE max_failures INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.maxFailures');
+  DECLARE payload_room BIGINT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.payloadRoom');
+  DECLARE nexts, claimed LONGTEXT;
+  SELECT id INTO kind_id FROM Kinds WHERE name = JSON_UNQUOTE(JSON_EXTRACT(request, '$.kind')) AND paused = 0;
+  -- Without a lock, in a statement of its own: a create waits for the first row of its key while it holds DBStatus. If
+  -- another is the nth of the key now, an earlier event was revived, and must not be overtaken.
+  SELECT JSON_ARRAYAGG(summed.id) INTO nexts FROM (
+    SELECT found.id, SUM(payload_bytes) OVER (ORDER BY found.id) - payload_bytes AS bytes_before FROM (
+      SELECT (
+          SELECT IF(own_due_at <= UTC_TIMESTAMP(3), id, NULL) FROM EventKeys FORCE INDEX (PRIMARY)
+          WHERE EventKeys.event_key = EventPayloads.event_key ORDER BY event_key, id LIMIT nth, 1
+        ) AS id
+      FROM JSON_TABLE(request, '$.after[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS given
+      STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = given.id
+      WHERE EventPayloads.id = (
+        SELECT id FROM EventKeys FORCE INDEX (PRIMARY)
+        WHERE EventKeys.event_key = EventPayloads.event_key ORDER BY event_key, id LIMIT before_nth, 1
+      )
+      LIMIT 10000
+    ) AS found
+    STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = found.id
+  ) AS summed WHERE bytes_before < payload_room;
+  IF nexts IS NOT NULL THEN
+    SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempts + 1, failures, waits, created_ms)) INTO claimed FROM (
+      SELECT Events.id, attempts, failures, waits,
+        TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) DIV 1000 AS created_ms
+      FROM JSON_TABLE(nexts, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS given
+      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+      WHERE Events.open = 1 AND Events.kind = kind_id AND Events.processing <> 1 AND Events.due_at = '9999-12-31 00:00:00'
+        AND (failures + 1 < max_failures OR NOT last_error <=> 'its consumer died')
+      LIMIT row_limit FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
+    ) AS found;
+  END IF;
+  SELECT claimed;
+  SELECT EventPayloads.id, event_key, payload, trace
+    FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
+    STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id;
+END //
+
 -- Part of a claim: one kind. Without a lease it only locks.
 DROP PROCEDURE IF EXISTS claim_kind //
 CREATE PROCEDURE claim_kind(
@@ -549,7 +598,8 @@ BEGIN
     FOR UPDATE;
 END //
 
--- In a transaction of the caller that has locked them by lock_kind: fills [[id, attempt, value], …], which nobody holds.
+-- In a transaction of the caller that has locked them by lock_events or lock_next_events: fills [[id, attempt, value], …],
+-- which nobody holds.
 DROP PROCEDURE IF EXISTS fill_locked //
 CREATE PROCEDURE fill_locked(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN fills JSON, IN has_keys BOOLEAN)
 BEGIN
@@ -559,7 +609,8 @@ BEGIN
     )) AS given
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
     SET Events.valor = given.valor, Events.processing = 0, Events.claimed_by = consumer, Events.attempts = given.attempt,
-      Events.filled_at = UTC_TIMESTAMP(3), Events.last_error = NULL
+      Events.filled_at = UTC_TIMESTAMP(3), Events.last_error = NULL,
+      Events.due_at = LEAST(Events.due_at, UTC_TIMESTAMP(3)) -- it may have waited for its key until now
     WHERE Events.open = 1 AND Events.processing <> 1 AND Events.attempts = given.attempt - 1;
   SET filled = ROW_COUNT();
   IF has_keys THEN

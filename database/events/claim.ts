@@ -70,6 +70,25 @@ export async function lockEvents(db: Database, request: KindRequest & { since: s
   return readClaims(rows[Symbol.iterator]());
 }
 
+export interface NextRequest extends Pick<KindRequest, 'kind' | 'limit' | 'maxFailures'> {
+  /** Events that this transaction has locked: the nth of their keys in it. */
+  after: readonly number[];
+  /** From 1. */
+  nth: number;
+  /** So many bytes of payloads, but one event. */
+  payloadRoom: number;
+}
+
+/**
+ * waiting for their key -> locked, until the transaction `db` ends: the next event of each of these. Resolves to nothing for a
+ * key whose next is of another kind or not due by itself, and where a revived event has come before.
+ */
+export async function lockNextEvents(db: Database, request: NextRequest): Promise<ClaimedEvent[]> {
+  const { rows } = await sql`CALL lock_next_events(${JSON.stringify(request)})`.execute(db);
+  const [[head], details] = rows as [[Pick<ClaimHead, 'claimed'>], DetailsRow[]];
+  return toClaimedEvents(head.claimed, details);
+}
+
 function readClaims(results: Iterator<ResultSet>): KindClaims {
   const [head] = results.next().value as [ClaimHead];
   const details = head.has_payloads ? (results.next().value as DetailsRow[]) : [];
