@@ -53,7 +53,9 @@ const AFTER_TROUBLE_MS = 1_000;
 const LOOK_AGAIN_MS = 1_000;
 /** While events keep coming. */
 const QUICK_POLL_MS = 5;
-/** Of the time while events keep coming, claims take no larger part than one of so many. */
+/** After about as long without an event the poll is the usual one, whatever that is. */
+const QUIET_MS = 1_000;
+/** While several come at once, claims take no larger part of the time than one of so many; a single one waits for no others. */
 const CLAIM_SHARE = 4;
 const NEVER = new AbortController().signal;
 
@@ -101,9 +103,10 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
     work.begin(results[index]!, request, startedAt);
     if (results[index]!.isSuspect) state.suspected = work;
   }
-  if (results.some(({ claims }) => claims.length > 0) || kinds.some(({ wantsMore }) => wantsMore())) {
-    const tookMs = performance.now() - startedAt;
-    state.pollMs = Math.min(deps.pollMs, Math.max(QUICK_POLL_MS, tookMs * CLAIM_SHARE));
+  const claimed = results.reduce((sum, { claims }) => sum + claims.length, 0);
+  if (claimed > 0 || kinds.some(({ wantsMore }) => wantsMore())) {
+    const gatherMs = claimed > 1 ? (performance.now() - startedAt) * CLAIM_SHARE : 0;
+    state.pollMs = Math.min(deps.pollMs, Math.max(QUICK_POLL_MS, gatherMs));
     return kinds.some(({ wantsMore }) => wantsMore()) ? 0 : state.pollMs;
   }
   if (deps.once) {
@@ -133,8 +136,7 @@ function untilNextPlace(kinds: readonly KindWork[]): number {
 }
 
 async function afterNothing({ pollMs }: ConsumerDeps, state: WorkerState): Promise<number> {
-  // From a quick poll to the usual one within half a second.
-  state.pollMs = Math.min(pollMs, state.pollMs * 1.25);
+  state.pollMs = Math.min(pollMs, state.pollMs * (1 + pollMs / QUIET_MS));
   if (state.pollMs === pollMs) await state.lookForLockedEvents();
   return state.pollMs * (0.9 + Math.random() * 0.2);
 }
