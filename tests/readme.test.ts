@@ -74,12 +74,22 @@ describe('beside other queues', () => {
       .filter(({ peer }) => peer === ours || !peer.startsWith('ours'))
       .map(({ median }) => format(median));
 
+  /** A row of this queue alone. */
+  const ours = (metric: string, name: string) => {
+    const others = mediansOf(metric, name).length - 1;
+    const { median } = rowsOf(metric).find(({ peer }) => peer === name)!;
+    return [format(median), ...Array.from({ length: others }, () => '')];
+  };
+
   test.each([
     ['server', figures.rows.filter(({ metric }) => metric === 'add').map(({ server }) => server)],
     ['single adds', mediansOf('add', 'ours: words')],
     ['bulk adds', mediansOf('bulk', 'ours: words')],
     ['no-op jobs', mediansOf('drain', 'ours: words')],
-    ['ms from add', mediansOf('two-processes p50', 'ours: words')],
+    ['… a call for each', ours('drain', 'ours: plain function')],
+    ['… in its transaction', ours('drain', 'ours: inTransaction')],
+    ['ms from add', mediansOf('two-processes p50', 'ours: plain function')],
+    ['… one process', mediansOf('one-process p50', 'ours: plain function')],
     ['until a killed', figures.recovery.map(({ worst }) => worst.replace(/ \(.*/, ''))],
   ])('the row “%s” of README.md has the figures that were measured', (name, measured) => {
     const [row] = tables(readme).flatMap((table) => table.filter(([first]) => first!.startsWith(name)));
