@@ -4,9 +4,10 @@ import type { Evidence } from './evidence.ts';
 import type { Run } from './runs.ts';
 import { few, type Violations } from './violations.ts';
 
-/** Of events with one key never two runs at once, and never a later one before an earlier one is settled. */
+/** Of events with one key never two runs at once, and never a later one before an earlier one is settled, or with it. */
 export function orderOfKeys({ rows, runs, effects, changes }: Evidence): Violations {
   const { keyOf, previousOf } = keysOf(rows);
+  const kindOf = new Map(rows.map(({ id, kind }) => [id, kind]));
   const settledAt = new Map(changes.flatMap(({ id, isSettled, at }) => (isSettled ? [[id, at] as const] : [])));
   const lostAt = new Map(
     changes.filter(({ what }) => what === 'taken back').map((change) => [nameOf(change), change.at]),
@@ -16,6 +17,15 @@ export function orderOfKeys({ rows, runs, effects, changes }: Evidence): Violati
   // What was written in the filling transaction stands for the run that did.
   const all = [...runs, ...effects.map((effect): Run => ({ ...effect, beganAt: effect.at, endedAt: effect.at }))];
   const keyed = all.filter(({ id }) => keyOf.has(id)).toSorted((a, b) => a.beganAt - b.beganAt);
+  const transactionOf = new Map(
+    effects.filter(({ id }) => kindOf.get(id) === 'transaction').map((effect) => [effect.id, effect]),
+  );
+  /** It goes on with the next of a key, and settles all that it has at once. */
+  const shareTransaction = (previous: number, { id, pid, beganAt }: Run) => {
+    const before = transactionOf.get(previous);
+    const isAfter = before !== undefined && before.pid === pid && before.at <= beganAt && transactionOf.has(id);
+    return isAfter && (settledAt.get(previous) ?? Infinity) <= (settledAt.get(id) ?? -Infinity);
+  };
   return few(keyed, (run) => {
     const key = keyOf.get(run.id)!;
     const before = running.get(key);
@@ -24,6 +34,7 @@ export function orderOfKeys({ rows, runs, effects, changes }: Evidence): Violati
     if (before && run.beganAt < Math.floor(endOf(before))) return `${run.id} began while ${before.id} of its key ran`;
     const previous = previousOf.get(run.id);
     if (previous === undefined || (settledAt.get(previous) ?? Infinity) < run.beganAt + 1) return undefined;
+    if (shareTransaction(previous, run)) return undefined;
     return `${run.id} began before ${previous} of its key was settled`;
   });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from './audit.ts';
+import type { Effect } from './effects.ts';
 import type { Evidence } from './evidence.ts';
 import { type InvariantName, invariants } from './invariants.ts';
 import type { Operation } from './ledger.ts';
@@ -61,6 +62,16 @@ function withEffects(...effects: [id: number, at: number][]): Partial<Evidence> 
   };
 }
 
+/** The same two, handled one after the other by one process before either is settled. */
+function inOneTransaction(second: Partial<Effect> = {}): Partial<Evidence> {
+  const { rows, effects, ...rest } = withEffects([1, 15], [2, 20]);
+  return {
+    ...rest,
+    rows: rows!.map((row) => ({ ...row, kind: 'transaction' })),
+    effects: [effects![0]!, { ...effects![1]!, ...second }],
+  };
+}
+
 /** With another run in place of the n-th. */
 function withRun(n: number, more: Partial<Run>): Partial<Evidence> {
   const evidence = keyed();
@@ -105,6 +116,7 @@ test('a run with nothing wrong violates nothing', () => {
   expect(violations(innocent())).toEqual([]);
   expect(violations({ ...innocent(), ...keyed() })).toEqual([]);
   expect(violations({ ...innocent(), ...withEffects([1, 15], [2, 25]) })).toEqual([]);
+  expect(violations({ ...innocent(), ...inOneTransaction() })).toEqual([]);
 });
 
 const KEY = { key: 'k' };
@@ -230,6 +242,11 @@ const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>,
   ['C14', 'a run begins while another of its key has no end', () => withRun(1, { beganAt: 25, endedAt: 26 })],
   ['C14', 'a later one of a key begins before the one before is settled', () => withRun(2, { beganAt: 21 })],
   ['C14', 'the effect of a later one of a key is written too early', () => withEffects([1, 15], [2, 20])],
+  [
+    'C14',
+    'one of another transaction is written before that of the one before is settled',
+    () => inOneTransaction({ pid: 8 }),
+  ],
   ['C15', 'an effect is there twice', () => withEffects([1, 12], [1, 15], [2, 25])],
   ['C15', 'a filled event has no effect', () => withEffects([1, 15])],
   [
