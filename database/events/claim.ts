@@ -50,8 +50,8 @@ export interface KindClaims {
 }
 
 /**
- * open and due -> held, oldest first, for each of the kinds, in one round trip; at most 8 MB of payloads for all together,
- * but one event of each kind. No claims do not mean an empty table: others may hold what is left.
+ * open and due -> held, oldest first, for each of the kinds; at most 8 MB of payloads in all, but one event of each. No claims
+ * do not mean an empty table: others may hold what is left.
  */
 export async function claimEvents(db: Database, { claimedBy, leaseMs, kinds }: ClaimRequest): Promise<KindClaims[]> {
   const { rows } = await sql<ResultSet>`CALL claim_events(${claimedBy}, ${leaseMs}, ${JSON.stringify(kinds)})`.execute(
@@ -80,8 +80,8 @@ export interface NextRequest extends Pick<KindRequest, 'kind' | 'limit' | 'maxFa
 }
 
 /**
- * waiting for their key -> locked, until the transaction `db` ends: the next event of each of these. Resolves to nothing for a
- * key whose next is of another kind or not due by itself, and where a revived event has come before.
+ * waiting for their key -> locked, until the transaction `db` ends: the next event of each of these. None for a key that must
+ * wait: docs/design.md, "Many of a key in one transaction".
  */
 export async function lockNextEvents(db: Database, request: NextRequest): Promise<ClaimedEvent[]> {
   const { rows } = await sql`CALL lock_next_events(${JSON.stringify(request)})`.execute(db);
