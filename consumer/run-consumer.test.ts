@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { createEvents } from '../database/events/create.ts';
 import { findEvent } from '../database/events/read.ts';
 import { toHandlers } from '../handlers/handlers.ts';
-import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
+import { loseFirstAnswer } from '../tests/first-answer.ts';
 import { createRecordingReport } from '../tests/recording-report.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { batchHandler, type HandleBatch } from '../tests/test-worker.ts';

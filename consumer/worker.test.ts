@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { createConnection } from 'mysql2/promise';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -5,6 +6,7 @@ import { claimEvents } from '../database/events/claim.ts';
 import { createEvents } from '../database/events/create.ts';
 import type { Outcome } from '../handlers/handler.ts';
 import { SourceDownError } from '../handlers/handler.ts';
+import { afterFirst } from '../tests/first-answer.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import {
   batchHandler,
@@ -354,6 +356,21 @@ test('a claim that is lost while its value is made changes nothing, and the work
   await running;
   expect(await row(1)).toEqual(before);
   expect(report.filled.mock.calls).toEqual([[[], 1, expect.any(Number)]]);
+});
+
+test('what was lost before the answer to its claim is read does not begin; what is still held does', async () => {
+  await createEvents(db, some(2));
+  const other = { claimedBy: 'b', leaseMs: 30_000, kinds: [{ kind: 'word', limit: 1, maxFailures: 5 }] };
+  const slow = afterFirst(database.connect(), 'claim_events', async () => {
+    await sql`UPDATE Events SET lease_until = UTC_TIMESTAMP(3) + INTERVAL IF(id = 1, -1, 30) SECOND`.execute(db);
+    await claimEvents(db, other);
+    await sleep(2_000);
+  });
+  const handleBatch = vi.fn(named);
+  await createWorker(slow, [batchHandler(handleBatch)], { leaseMs: 2_000 }).run();
+  expect(handleBatch.mock.calls.map(([events]) => events.map(({ id }) => id))).toEqual([[2]]);
+  expect(await row(1)).toMatchObject({ claimed_by: 'b', attempts: 2, valor: null });
+  expect(await row(2)).toMatchObject({ claimed_by: 'a', attempts: 1, valor: 'palavra-2' });
 });
 
 test('a consumer that wins an event again does not take the outcome of its first run for that of the second', async () => {

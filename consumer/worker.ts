@@ -1,6 +1,7 @@
 import { DatabaseError } from '../database/database-error.ts';
-import { claimEvents, type KindRequest } from '../database/events/claim.ts';
+import { claimEvents, type KindClaims, type KindRequest } from '../database/events/claim.ts';
 import { noticesFor } from '../database/events/notices.ts';
+import { renewEvents } from '../database/events/settle.ts';
 import type { KindHandler } from '../handlers/handler.ts';
 import { type Bell, createBell } from './bell.ts';
 import { createKindWork, type KindWork, type KindWorkDeps } from './kind-work.ts';
@@ -141,12 +142,10 @@ async function afterNothing({ pollMs }: ConsumerDeps, state: WorkerState): Promi
   return state.pollMs * (0.9 + Math.random() * 0.2);
 }
 
-async function claim(
-  { db, claimedBy, leaseMs, once, report }: ConsumerDeps,
-  { since }: WorkerState,
-  requests: KindRequest[],
-) {
+async function claim(deps: ConsumerDeps, { since }: WorkerState, requests: KindRequest[]) {
+  const { db, claimedBy, leaseMs, once, report } = deps;
   try {
+    const startedAt = performance.now();
     // With `once`, finding nothing must mean that nothing is due; and what is to run alone lies behind the cursor.
     const kinds = requests.map((request) => ({
       ...request,
@@ -154,10 +153,19 @@ async function claim(
     }));
     const results = await claimEvents(db, { claimedBy, leaseMs, kinds });
     for (const [index, { nextSince }] of results.entries()) since.set(requests[index]!.kind, nextSince);
+    // The process may have been frozen: what is others' by now must not begin here as well.
+    if (performance.now() - startedAt >= leaseMs) await leaveOutLost(deps, results);
     return results;
   } catch (error) {
     // A lost database has been reported, once.
     if (!(error instanceof DatabaseError && error.fault === 'unavailable')) report.trouble('could not claim', error);
     return undefined;
   }
+}
+
+async function leaveOutLost({ db, claimedBy, leaseMs }: ConsumerDeps, results: KindClaims[]): Promise<void> {
+  const claims = results.flatMap((result) => result.claims);
+  const { written } = await renewEvents(db, { claimedBy, claims, leaseMs });
+  const kept = new Set(written.map(({ id }) => id));
+  for (const result of results) result.claims = result.claims.filter(({ id }) => kept.has(id));
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { claimWords } from '../tests/claim-words.ts';
-import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
+import { loseFirstAnswer } from '../tests/first-answer.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import type { Claim } from './events/claim.ts';
 import { createEvents } from './events/create.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { countEvents } from '../database/events/read.ts';
-import { loseFirstAnswer } from '../tests/lose-first-answer.ts';
+import { loseFirstAnswer } from '../tests/first-answer.ts';
 import { fillAll, killAll, problemOf, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { createBatcher } from './create-batcher.ts';

@@ -117,7 +117,7 @@ test('32 clients that create at once over both producers for five seconds get no
       }
     }),
   );
-  expect(ids.length).toBeGreaterThan(1_000);
+  expect(ids.length).toBeGreaterThan(100);
   expect(new Set(ids).size).toBe(ids.length);
   const db = connectDatabase({ url: system.databaseUrl });
   expect(await (await fetch(system.front)).json()).toEqual({ events: ids.length });
