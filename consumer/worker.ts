@@ -21,6 +21,8 @@ export interface WorkerState {
   since: Map<string, string>;
   /** Until the next claim, if nothing rings. */
   pollMs: number;
+  /** For how long claims have found nothing. */
+  quietMs: number;
   lookForLockedEvents: () => Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export function createWorkerState(deps: ConsumerDeps, handlers: readonly KindHan
     bell,
     since: new Map(),
     pollMs: deps.pollMs,
+    quietMs: 0,
     lookForLockedEvents: createLookForLockedEvents(
       deps,
       handlers.map(({ kind }) => kind),
@@ -54,7 +57,7 @@ const AFTER_TROUBLE_MS = 1_000;
 const LOOK_AGAIN_MS = 1_000;
 /** While events keep coming. */
 const QUICK_POLL_MS = 5;
-/** After about as long without an event the poll is the usual one, whatever that is. */
+/** After as long without an event the poll is the usual one. It grows with the square: events rarely come only once. */
 const QUIET_MS = 1_000;
 /** While several come at once, claims take no larger part of the time than one of so many; a single one waits for no others. */
 const CLAIM_SHARE = 4;
@@ -108,6 +111,7 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
   if (claimed > 0 || kinds.some(({ wantsMore }) => wantsMore())) {
     const gatherMs = claimed > 1 ? (performance.now() - startedAt) * CLAIM_SHARE : 0;
     state.pollMs = Math.min(deps.pollMs, Math.max(QUICK_POLL_MS, gatherMs));
+    state.quietMs = 0;
     return kinds.some(({ wantsMore }) => wantsMore()) ? 0 : state.pollMs;
   }
   if (deps.once) {
@@ -137,7 +141,8 @@ function untilNextPlace(kinds: readonly KindWork[]): number {
 }
 
 async function afterNothing({ pollMs }: ConsumerDeps, state: WorkerState): Promise<number> {
-  state.pollMs = Math.min(pollMs, state.pollMs * (1 + pollMs / QUIET_MS));
+  state.quietMs += state.pollMs;
+  state.pollMs = Math.min(pollMs, Math.max(state.pollMs, pollMs * (state.quietMs / QUIET_MS) ** 2));
   if (state.pollMs === pollMs) await state.lookForLockedEvents();
   return state.pollMs * (0.9 + Math.random() * 0.2);
 }
