@@ -46,6 +46,7 @@ function workerOf(work: Work, options: HandlerOptions = {}, on = db, deps: Parti
   const seen: number[] = [];
   const definition = {
     retryDelayMs: 60_000,
+    concurrency: 1, // a claim beside it may lock the next of a key for a moment, and the key ends there
     ...options,
     inTransaction: async (event: HandlerInput, trx: UserTransaction) => {
       seen.push(event.id);

@@ -29,7 +29,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
     try {
       const batch = await runTransactionBatch(deps, handler, since);
       nextSince = batch.nextSince;
-      isBacklogged = batch.locked > 0;
+      isBacklogged = batch.locked >= handler.batch;
       isAllTaken = batch.locked === 0;
       if (batch.error !== undefined && breaker.open(batch.error)) report.handlerDown(kind, batch.error);
     } catch (error) {
@@ -61,8 +61,10 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
         isBacklogged = result.claims.length > 0;
         return single.begin(result, asked, claimedAt);
       }
-      isBacklogged = false;
-      if (result.dueSince === undefined) return;
+      if (result.dueSince === undefined) {
+        isBacklogged = false;
+        return;
+      }
       // What is due before may be locked by a batch of ours that is not committed yet, or have left its entries in the index.
       void run(nextSince !== undefined && running > 0 && nextSince > result.dueSince ? nextSince : result.dueSince);
     },

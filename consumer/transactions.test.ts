@@ -241,6 +241,21 @@ describe.each(Object.entries(styles))('with %s', (_, style) => {
   });
 });
 
+test('as many transactions run at once as may, without waiting for a poll', async () => {
+  await createEvents(db, jobs(9));
+  let running = 0;
+  const most: number[] = [];
+  const inTransaction = async ({ id }: { id: number }) => {
+    most.push(++running);
+    if (id === 2) await vi.waitFor(() => expect(most).toContain(2), 900).catch(() => {});
+    running--;
+  };
+  const { run } = workerOf({ inTransaction, batch: 2 }, { concurrency: 2 }, db, { pollMs: 60_000 });
+  await run();
+  expect(await filled()).toHaveLength(9);
+  expect(Math.max(...most)).toBe(2);
+});
+
 test('an effect is not written by a claim that somebody else has by then', async () => {
   await createEvents(db, jobs(1));
   let calls = 0;
