@@ -8,7 +8,7 @@ const ALL_TAKEN_PAUSE_MS = 100;
 
 /**
  * The work on a kind of the style `inTransaction`: many events in one transaction, in which nothing is marked. A process that
- * starts, or has lost one, takes events one at a time and marks them: docs/design.md, "Poison".
+ * starts, or has lost one, takes events alone and marks them, then few at a time: docs/design.md, "Poison".
  */
 export function createTransactionWork(handler: TransactionHandler, deps: KindWorkDeps): KindWork {
   const { report, wake } = deps;
@@ -16,6 +16,8 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
   const breaker = createCircuitBreaker();
   const single = createKindWork(handler, deps, breaker);
   let carefulEvents = 1;
+  /** Of the next transaction. It doubles, so that each process which an event takes down comes closer to that event. */
+  let size = Math.min(2, handler.batch);
   let running = 0;
   let isBacklogged = false;
   /** The last transaction found all that is due locked by others. */
@@ -27,14 +29,16 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
   async function run(since: string): Promise<void> {
     running++;
     try {
-      const batch = await runTransactionBatch(deps, handler, since);
+      const limit = size;
+      const batch = await runTransactionBatch(deps, { ...handler, batch: limit }, since);
+      size = Math.min(handler.batch, 2 * limit);
       nextSince = batch.nextSince;
-      isBacklogged = batch.locked >= handler.batch;
+      isBacklogged = batch.locked >= limit;
       isAllTaken = batch.locked === 0;
       if (batch.error !== undefined && breaker.open(batch.error)) report.handlerDown(kind, batch.error);
     } catch (error) {
       report.trouble(`a transaction of ${kind} was lost; its events come one at a time now`, error);
-      carefulEvents = handler.batch;
+      carefulEvents = size;
       isBacklogged = true;
       isAllTaken = false;
     }

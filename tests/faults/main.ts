@@ -129,6 +129,6 @@ function table(chosen: readonly FaultRow[], results: readonly RowResult[]): stri
 }
 
 main().catch((error: unknown) => {
-  console.error(`faults: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  console.error('faults:', error);
+  process.exit(1); // the clients of a run that broke off would go on for ever
 });

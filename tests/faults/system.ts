@@ -230,6 +230,7 @@ async function createDatabase(serverUrl: string, name: string): Promise<Database
   const db = connectDatabase({
     url: `${serverUrl}${name}`,
     poolSize: OWN_CONNECTIONS,
+    queueWaitMs: 20_000,
     retryMs: 20_000,
     statementTimeoutMs: 120_000,
   });
