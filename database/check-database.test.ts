@@ -20,6 +20,9 @@ async function whyNotReady(database: Database, kind: Kind): Promise<string> {
   return error instanceof Error ? error.message : 'it is ready';
 }
 
+const CLAIMS = ['claim_events', 'renew_events', 'fill_events', 'give_back_events', 'add_kinds', 'look_at_keys'];
+const TRANSACTIONS = ['lock_events', 'lock_next_events', 'fill_locked', 'give_back_locked', 'lock_held', 'fill_held'];
+
 describe('a process that could do nothing is not ready, says what to do, and is ready when that is done', () => {
   const states: [name: string, kind: Kind, harm: string[], says: RegExp][] = [
     ['the counter has no row', 'producer', ['DELETE FROM DBStatus'], /DBStatus is missing; load database\/init\.sql/],
@@ -41,14 +44,12 @@ describe('a process that could do nothing is not ready, says what to do, and is 
       ['DROP PROCEDURE claim_events', 'CREATE PROCEDURE claim_events(IN consumer VARCHAR(64)) SELECT 1'],
       /routines are of another version; run npm run migrate/,
     ],
-    ...['claim_events', 'renew_events', 'fill_events', 'give_back_events', 'add_kinds', 'look_at_keys'].map(
-      (routine): [string, Kind, string[], RegExp] => [
-        `${routine} is missing`,
-        'consumer',
-        [`DROP PROCEDURE ${routine}`],
-        new RegExp(`routine is missing.*${routine}`),
-      ],
-    ),
+    ...[...CLAIMS, ...TRANSACTIONS].map((routine): [string, Kind, string[], RegExp] => [
+      `${routine} is missing`,
+      'consumer',
+      [`DROP PROCEDURE ${routine}`],
+      new RegExp(`routine is missing.*${routine}`),
+    ]),
     ...(['producer', 'consumer'] as const).flatMap((kind): [string, Kind, string[], RegExp][] => [
       [
         `the tables are of a later version, for a ${kind}`,

@@ -1,12 +1,20 @@
 import { checkServer, type ServerReport } from './check-server.ts';
 import type { Database } from './connect.ts';
-import { claimEvents } from './events/claim.ts';
+import { claimEvents, lockEvents, lockNextEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
 import { lookAtKeys } from './events/keys.ts';
 import { addKinds } from './events/kinds.ts';
 import { reviveEvents } from './events/operate.ts';
 import { countEvents, findSettledEvents } from './events/read.ts';
-import { fillEvents, giveBackEvents, renewEvents } from './events/settle.ts';
+import {
+  fillEvents,
+  fillHeld,
+  fillLocked,
+  giveBackEvents,
+  giveBackLocked,
+  lockHeld,
+  renewEvents,
+} from './events/settle.ts';
 import { checkSchemaVersion } from './schema-version.ts';
 import { untilAvailable } from './until-available.ts';
 
@@ -30,6 +38,14 @@ const CHECKS = {
     await claimEvents(db, { claimedBy: '', leaseMs: 0, kinds: [] });
     await addKinds(db, []);
     await lookAtKeys(db);
+    // What transactions of handlers are made of.
+    const none = { kind: '', limit: 0, maxFailures: 0 };
+    await lockEvents(db, { ...none, since: '2000-01-01' });
+    await lockNextEvents(db, { ...none, after: [], nth: 1, payloadRoom: 0 });
+    await fillLocked(db, nothing);
+    await giveBackLocked(db, nothing);
+    await lockHeld(db, '', { id: 0, attempt: 0 });
+    await fillHeld(db, nothing);
   },
 };
 
