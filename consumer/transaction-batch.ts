@@ -13,13 +13,11 @@ import type { ConsumerDeps } from './options.ts';
 
 type BatchDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'installationId' | 'giveUp' | 'report'>;
 
-export interface TransactionBatch {
-  /** How many events it locked. */
-  locked: number;
-  /** From where on the next one looks. */
-  nextSince: string;
-  /** The handler's source is down: it was left after the events before. */
-  error?: unknown;
+interface Locking {
+  /** From when on it looks for what is due. */
+  since: string;
+  /** Told how many events it has locked. */
+  onLocked: (locked: number) => void;
 }
 
 // Of the time that a transaction may take, so much is for handlers: the last of them may need more than most.
@@ -27,27 +25,29 @@ const HANDLERS_SHARE = 0.5;
 
 /**
  * In one transaction: locks what is due, lets the handler have one event after the other, each behind a savepoint of its own,
- * and writes all outcomes. Rejects if the transaction is lost.
+ * and writes all outcomes. Rejects if the transaction is lost. With an `error` the handler's source is down, and was left after
+ * the events before.
  */
 export async function runTransactionBatch(
   deps: BatchDeps,
   handler: TransactionHandler,
-  since: string,
-): Promise<TransactionBatch> {
+  { since, onLocked }: Locking,
+): Promise<{ error?: unknown }> {
   const { kind, batch: limit, attempts: maxFailures } = handler;
   const startedAt = performance.now();
   const transactions = transactionsFor(deps.db);
   const handleUntil = startedAt + transactions.limitMs * HANDLERS_SHARE;
-  const { outcomes, ...result } = await transactions.run(async (transaction) => {
-    const { claims, nextSince } = await lockEvents(transaction.db, { kind, limit, maxFailures, since });
-    const { error, ...handled } = await handleEvents({ ...deps, handler, transaction, handleUntil }, claims);
+  const { error, ...outcomes } = await transactions.run(async (transaction) => {
+    const { claims } = await lockEvents(transaction.db, { kind, limit, maxFailures, since });
+    onLocked(claims.length);
+    const handled = await handleEvents({ ...deps, handler, transaction, handleUntil }, claims);
     await transaction.check();
     await writeOutcomes(transaction.db, deps.claimedBy, handled);
-    return { locked: claims.length, nextSince, error, outcomes: handled };
+    return handled;
   });
   noticesFor(deps.db).emit('settled');
   reportOutcomes(deps.report, outcomes, Math.round(performance.now() - startedAt));
-  return result;
+  return { error };
 }
 
 interface HandleDeps extends BatchDeps {

@@ -1,9 +1,10 @@
+import type { KindRequest } from '../database/events/claim.ts';
 import type { TransactionHandler } from '../handlers/handler.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createKindWork, type KindWork, type KindWorkDeps } from './kind-work.ts';
 import { runTransactionBatch } from './transaction-batch.ts';
 
-// Others have locked all that is due, and may leave some of it.
+// What is locked may be left, and what comes meanwhile is not.
 const ALL_TAKEN_PAUSE_MS = 100;
 
 /**
@@ -19,46 +20,57 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
   /** Of the next transaction. It doubles, so that each process which an event takes down comes closer to that event. */
   let size = Math.min(2, handler.batch);
   let running = 0;
+  /** Of two that lock at once neither gets a run of ids, which is filled faster. */
+  let isLocking = false;
   let isBacklogged = false;
-  /** The last transaction found all that is due locked by others. */
+  /** All that is due was locked, by others or by our own. */
   let isAllTaken = false;
-  let nextSince: string | undefined;
 
   const isCareful = () => carefulEvents > 0 || single.isBusy();
 
   async function run(since: string): Promise<void> {
+    const limit = size;
+    let isEmpty = false;
+    const onLocked = (locked: number) => {
+      isLocking = false;
+      isBacklogged = locked >= limit;
+      isAllTaken = isEmpty = locked === 0;
+      if (isBacklogged) wake();
+    };
     running++;
+    isLocking = true;
     try {
-      const limit = size;
-      const batch = await runTransactionBatch(deps, { ...handler, batch: limit }, since);
+      const { error } = await runTransactionBatch(deps, { ...handler, batch: limit }, { since, onLocked });
       size = Math.min(handler.batch, 2 * limit);
-      nextSince = batch.nextSince;
-      isBacklogged = batch.locked >= limit;
-      isAllTaken = batch.locked === 0;
-      if (batch.error !== undefined && breaker.open(batch.error)) report.handlerDown(kind, batch.error);
+      if (error !== undefined && breaker.open(error)) report.handlerDown(kind, error);
     } catch (error) {
       report.trouble(`a transaction of ${kind} was lost; its events come one at a time now`, error);
-      carefulEvents = size;
+      carefulEvents = limit;
+      isLocking = false;
       isBacklogged = true;
-      isAllTaken = false;
     }
     running--;
-    if (isAllTaken) setTimeout(wake, ALL_TAKEN_PAUSE_MS);
-    else wake();
+    if (isEmpty) setTimeout(lookAgain, ALL_TAKEN_PAUSE_MS);
+    else lookAgain();
+  }
+
+  function lookAgain(): void {
+    isAllTaken = false;
+    wake();
+  }
+
+  function request(): KindRequest | undefined {
+    const one = single.request();
+    if (!one || breaker.state() === 'half-open') return one;
+    if (isCareful()) return running > 0 || single.isBusy() ? undefined : { ...one, limit: 1 };
+    return running < concurrency && !isLocking && !isAllTaken ? { kind, limit: 0, maxFailures } : undefined;
   }
 
   return {
     ...single,
+    request,
     isBusy: () => running > 0 || single.isBusy(),
-    wantsMore: () => isBacklogged && breaker.state() === 'closed' && running < concurrency,
-    request() {
-      const request = single.request();
-      if (!request || breaker.state() === 'half-open') return request;
-      if (isCareful()) return running > 0 || single.isBusy() ? undefined : { ...request, limit: 1 };
-      // Perhaps by our own, which say when they are done.
-      if (running > 0 && isAllTaken) return undefined;
-      return running < concurrency ? { kind, limit: 0, maxFailures } : undefined;
-    },
+    wantsMore: () => isBacklogged && breaker.state() === 'closed' && request() !== undefined,
     begin(result, asked, claimedAt) {
       if (asked.limit > 0) {
         carefulEvents -= result.claims.length;
@@ -69,8 +81,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
         isBacklogged = false;
         return;
       }
-      // What is due before may be locked by a batch of ours that is not committed yet, or have left its entries in the index.
-      void run(nextSince !== undefined && running > 0 && nextSince > result.dueSince ? nextSince : result.dueSince);
+      void run(result.dueSince);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -254,6 +255,37 @@ test('as many transactions run at once as may, without waiting for a poll', asyn
   await run();
   expect(await filled()).toHaveLength(9);
   expect(Math.max(...most)).toBe(2);
+});
+
+test('an event that runs alone makes nobody claim in a loop', async () => {
+  await createEvents(db, jobs(2));
+  const { kinds } = defineHandlers({
+    job: { inTransaction: ({ id }) => (id === 1 ? sleep(500, null) : null) },
+    other: () => null,
+  });
+  const statements = vi.spyOn(db.getExecutor(), 'executeQuery');
+  onTestFinished(() => statements.mockRestore());
+  await createWorker(db, [...kinds], { pollMs: 50, once: false }).run(AbortSignal.timeout(450));
+  expect(statements.mock.calls.filter(([{ sql: text }]) => text.includes('claim_events')).length).toBeLessThan(60);
+  expect(await filled()).toContain(1);
+});
+
+test('what comes while a transaction runs does not wait for its end', async () => {
+  await createEvents(db, jobs(3));
+  const seen: number[] = [];
+  const end = Promise.withResolvers<void>();
+  const inTransaction = async ({ id }: { id: number }) => {
+    seen.push(id);
+    if (id === 3) await end.promise;
+  };
+  const { run } = workerOf({ inTransaction }, {}, db);
+  const running = run();
+  await vi.waitFor(() => expect(seen).toContain(3), 5_000);
+  await sleep(200); // another transaction has found nothing beside it
+  await createEvents(db, jobs(1));
+  await expect.poll(filled, { timeout: 2_000 }).toContain(4);
+  end.resolve();
+  await running;
 });
 
 test('an effect is not written by a claim that somebody else has by then', async () => {
