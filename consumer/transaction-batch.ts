@@ -13,11 +13,11 @@ import type { ConsumerDeps } from './options.ts';
 
 type BatchDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'installationId' | 'giveUp' | 'report'>;
 
-interface Locking {
-  /** From when on it looks for what is due. */
-  since: string;
-  /** Told how many events it has locked. */
-  onLocked: (locked: number) => void;
+interface TransactionBatch {
+  /** How many events it locked. */
+  locked: number;
+  /** The handler's source is down: it was left after the events before. */
+  error?: unknown;
 }
 
 // Of the time that a transaction may take, so much is for handlers: the last of them may need more than most.
@@ -25,29 +25,27 @@ const HANDLERS_SHARE = 0.5;
 
 /**
  * In one transaction: locks what is due, lets the handler have one event after the other, each behind a savepoint of its own,
- * and writes all outcomes. Rejects if the transaction is lost. With an `error` the handler's source is down, and was left after
- * the events before.
+ * and writes all outcomes. Rejects if the transaction is lost.
  */
 export async function runTransactionBatch(
   deps: BatchDeps,
   handler: TransactionHandler,
-  { since, onLocked }: Locking,
-): Promise<{ error?: unknown }> {
+  since: string,
+): Promise<TransactionBatch> {
   const { kind, batch: limit, attempts: maxFailures } = handler;
   const startedAt = performance.now();
   const transactions = transactionsFor(deps.db);
   const handleUntil = startedAt + transactions.limitMs * HANDLERS_SHARE;
-  const { error, ...outcomes } = await transactions.run(async (transaction) => {
+  const { outcomes, ...result } = await transactions.run(async (transaction) => {
     const { claims } = await lockEvents(transaction.db, { kind, limit, maxFailures, since });
-    onLocked(claims.length);
-    const handled = await handleEvents({ ...deps, handler, transaction, handleUntil }, claims);
+    const { error, ...outcomes } = await handleEvents({ ...deps, handler, transaction, handleUntil }, claims);
     await transaction.check();
-    await writeOutcomes(transaction.db, deps.claimedBy, handled);
-    return handled;
+    await writeOutcomes(transaction.db, deps.claimedBy, outcomes);
+    return { locked: claims.length, error, outcomes };
   });
   noticesFor(deps.db).emit('settled');
   reportOutcomes(deps.report, outcomes, Math.round(performance.now() - startedAt));
-  return { error };
+  return result;
 }
 
 interface HandleDeps extends BatchDeps {

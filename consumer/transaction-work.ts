@@ -20,8 +20,6 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
   /** Of the next transaction. It doubles, so that each process which an event takes down comes closer to that event. */
   let size = Math.min(2, handler.batch);
   let running = 0;
-  /** Of two that lock at once neither gets a run of ids, which is filled faster. */
-  let isLocking = false;
   let isBacklogged = false;
   /** All that is due was locked, by others or by our own. */
   let isAllTaken = false;
@@ -31,22 +29,16 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
   async function run(since: string): Promise<void> {
     const limit = size;
     let isEmpty = false;
-    const onLocked = (locked: number) => {
-      isLocking = false;
+    running++;
+    try {
+      const { locked, error } = await runTransactionBatch(deps, { ...handler, batch: limit }, since);
+      size = Math.min(handler.batch, 2 * limit);
       isBacklogged = locked >= limit;
       isAllTaken = isEmpty = locked === 0;
-      if (isBacklogged) wake();
-    };
-    running++;
-    isLocking = true;
-    try {
-      const { error } = await runTransactionBatch(deps, { ...handler, batch: limit }, { since, onLocked });
-      size = Math.min(handler.batch, 2 * limit);
       if (error !== undefined && breaker.open(error)) report.handlerDown(kind, error);
     } catch (error) {
       report.trouble(`a transaction of ${kind} was lost; its events come one at a time now`, error);
       carefulEvents = limit;
-      isLocking = false;
       isBacklogged = true;
     }
     running--;
@@ -63,7 +55,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
     const one = single.request();
     if (!one || breaker.state() === 'half-open') return one;
     if (isCareful()) return running > 0 || single.isBusy() ? undefined : { ...one, limit: 1 };
-    return running < concurrency && !isLocking && !isAllTaken ? { kind, limit: 0, maxFailures } : undefined;
+    return running < concurrency && !isAllTaken ? { kind, limit: 0, maxFailures } : undefined;
   }
 
   return {
