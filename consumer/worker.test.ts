@@ -367,7 +367,9 @@ test('what was lost before the answer to its claim is read does not begin; what 
     await sleep(2_000);
   });
   const handleBatch = vi.fn(named);
-  await createWorker(slow, [batchHandler(handleBatch)], { leaseMs: 2_000 }).run();
+  const { run, report } = createWorker(slow, [batchHandler(handleBatch)], { leaseMs: 2_000 });
+  await run();
+  expect(report.filled).toHaveBeenCalledWith([], 1, expect.any(Number));
   expect(handleBatch.mock.calls.map(([events]) => events.map(({ id }) => id))).toEqual([[2]]);
   expect(await row(1)).toMatchObject({ claimed_by: 'b', attempts: 2, valor: null });
   expect(await row(2)).toMatchObject({ claimed_by: 'a', attempts: 1, valor: 'palavra-2' });

@@ -159,7 +159,8 @@ async function claim(deps: ConsumerDeps, { since }: WorkerState, requests: KindR
     const results = await claimEvents(db, { claimedBy, leaseMs, kinds });
     for (const [index, { nextSince }] of results.entries()) since.set(requests[index]!.kind, nextSince);
     // The process may have been frozen: what is others' by now must not begin here as well.
-    if (performance.now() - startedAt >= leaseMs) await leaveOutLost(deps, results);
+    const ms = Math.round(performance.now() - startedAt);
+    if (ms >= leaseMs) await leaveOutLost(deps, results, ms);
     return results;
   } catch (error) {
     // A lost database has been reported, once.
@@ -168,9 +169,11 @@ async function claim(deps: ConsumerDeps, { since }: WorkerState, requests: KindR
   }
 }
 
-async function leaveOutLost({ db, claimedBy, leaseMs }: ConsumerDeps, results: KindClaims[]): Promise<void> {
+async function leaveOutLost(deps: ConsumerDeps, results: KindClaims[], ms: number): Promise<void> {
+  const { db, claimedBy, leaseMs, report } = deps;
   const claims = results.flatMap((result) => result.claims);
   const { written } = await renewEvents(db, { claimedBy, claims, leaseMs });
+  if (written.length < claims.length) report.filled([], claims.length - written.length, ms);
   const kept = new Set(written.map(({ id }) => id));
   for (const result of results) result.claims = result.claims.filter(({ id }) => kept.has(id));
 }
