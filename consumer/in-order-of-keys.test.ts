@@ -130,17 +130,11 @@ test('one that may have ended its consumers on its last attempt is taken alone',
   expect(await effects()).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
-test('one of another kind is left to its consumer, and the others wait for it', async () => {
-  await createEvents(db, [...keyed(3), { kind: 'other', key: 'k' }, ...keyed(1)]);
-  const { run } = workerOf(() => {});
-  await run();
-  expect(await effects()).toEqual([1, 2, 3]);
-  expect(await isWaiting(4)).toBe(false);
-  expect(await isWaiting(5)).toBe(true);
-});
-
-test('one that is delayed waits for its time, and the others wait for it', async () => {
-  await createEvents(db, [...keyed(3), { kind: 'job', key: 'k', delayMs: 60_000 }, ...keyed(1)]);
+test.each([
+  ['of another kind is left to its consumer', { kind: 'other', key: 'k' }],
+  ['that is delayed waits for its time', { kind: 'job', key: 'k', delayMs: 60_000 }],
+])('one %s, and the others wait for it', async (_, event) => {
+  await createEvents(db, [...keyed(3), event, ...keyed(1)]);
   const { run } = workerOf(() => {});
   await run();
   expect(await effects()).toEqual([1, 2, 3]);

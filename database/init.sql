@@ -342,7 +342,7 @@ BEGIN
 END //
 
 -- In such a transaction, for {"kind", "limit", "maxFailures", "payloadRoom", "after": [id, …], "nth"}: locks the next event of
--- each key whose nth in this transaction is in "after". Answers as a claim does, for one kind. docs/design.md, "Many of a key".
+-- each key whose nth is in "after". Answers as a claim of one kind. docs/design.md, "Many of a key".
 DROP PROCEDURE IF EXISTS lock_next_events //
 CREATE PROCEDURE lock_next_events(IN request JSON)
 BEGIN

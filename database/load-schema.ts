@@ -12,8 +12,8 @@ export interface LoadedSchema {
 }
 
 /**
- * Brings an empty database, one of an earlier version, or that of a course system to this version; its data stays. It may be
- * broken off and repeated. Rejects, having changed nothing, where the tables are somebody else's or of a later version.
+ * Brings a database that is empty, older, or of a course system to this version; its data stays. It may be broken off and
+ * repeated. Rejects, having changed nothing, where the tables are others' or of a later version.
  */
 export async function loadSchema(db: Database): Promise<LoadedSchema> {
   const init = await readScript('init.sql');
