@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasEnded, spawnChild, stopProcess } from '../start/child-process.ts';
-import { answers } from '../start/part.ts';
+import { whyNoAnswer } from '../start/part.ts';
 
 export interface BenchProcess {
   pid: number;
@@ -42,7 +42,7 @@ export async function startBenchProcess(options: BenchProcessOptions): Promise<B
   const stopped = () => stopProcess(child, STOP_LIMIT_MS);
   const log = () => readFileSync(logFile, 'utf8');
   const giveUpAt = Date.now() + READY_LIMIT_MS;
-  while (readyUrl && !(await answers(readyUrl))) {
+  while (readyUrl && (await whyNoAnswer(readyUrl)) !== undefined) {
     if (!hasEnded(child) && Date.now() < giveUpAt) await sleep(20);
     else {
       await stopped();

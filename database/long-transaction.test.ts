@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { startLocalServer } from '../start/mysql/local-server.ts';
 import { claimWords } from '../tests/claim-words.ts';
 import { freePort } from '../tests/free-port.ts';
+import { copyFreshServer } from '../tests/fresh-server.ts';
 import { connectDatabase, type Database } from './connect.ts';
 import { loadSchema } from './load-schema.ts';
 
@@ -14,6 +15,7 @@ const EVENTS = 20_000;
 test('beside a transaction that stays open, a claim that begins where the last one ended does not step over all that was filled', async () => {
   // A server of its own, for what is counted is counted for the whole server.
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-long-'));
+  await copyFreshServer(directory);
   const server = await startLocalServer({ directory, port: await freePort() });
   const [db, reader] = [1, 2].map(() => connectDatabase({ url: server.url(), poolSize: 1 })) as [Database, Database];
   try {

@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasEnded, spawnChild, stopProcess } from './child-process.ts';
@@ -21,8 +23,8 @@ export interface PartProcess {
   command: string;
   args: () => string[];
   env: Record<string, string | undefined>;
-  /** Answers 2xx when the part can be used; without it the part counts as ready when it runs. */
-  readyUrl?: string;
+  /** Resolves to why the part cannot be used yet, or to nothing. Without it the part counts as ready when it runs. */
+  whyNotReady?: () => Promise<string | undefined>;
   /** Each line that it writes. */
   say: (line: string) => void;
   /** @default SIGTERM */
@@ -35,43 +37,58 @@ const READY_LIMIT_MS = 30_000;
 
 /** A part that is a process of its own. It must be ready within half a minute. */
 export function processPart(options: PartProcess): Part {
-  const { name, command, args, env, readyUrl, say, stopSignal, stopLimitMs } = options;
+  const { name, command, args, env, whyNotReady, say, stopSignal, stopLimitMs } = options;
   const start = async (signal: AbortSignal) => {
     const child = spawnChild(command, args(), { env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const output of [child.stdout, child.stderr]) createInterface({ input: output! }).on('line', say);
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
-    if (readyUrl) await waitUntilReady(name, child, readyUrl, signal);
+    if (whyNotReady) await waitUntilReady(name, child, whyNotReady, signal);
     return { ended, stop: () => stopProcess(child, stopLimitMs, stopSignal) };
   };
   return { name, start };
 }
 
-async function waitUntilReady(name: string, child: ChildProcess, url: string, signal: AbortSignal): Promise<void> {
+async function waitUntilReady(
+  name: string,
+  child: ChildProcess,
+  whyNotReady: () => Promise<string | undefined>,
+  signal: AbortSignal,
+): Promise<void> {
   const giveUpAt = Date.now() + READY_LIMIT_MS;
   for (;;) {
-    const answer = await answerOf(url);
-    if (answer === 'ok' || signal.aborted) return;
+    const why = await whyNotReady();
+    if (why === undefined || signal.aborted) return;
     if (hasEnded(child)) throw new Error(`${name} ended before it was ready; its lines above say why`);
     if (Date.now() > giveUpAt) {
       await stopProcess(child, 0);
-      throw new Error(`${name} was not ready within ${READY_LIMIT_MS / 1_000} s: ${url} answers ${answer}`);
+      throw new Error(`${name} was not ready within ${READY_LIMIT_MS / 1_000} s: ${why}`);
     }
     await sleep(25);
   }
 }
 
-/** Whether this is answered 2xx within a second. */
-export async function answers(url: string): Promise<boolean> {
-  return (await answerOf(url)) === 'ok';
-}
-
-async function answerOf(url: string): Promise<string> {
+/** Resolves to nothing when this is answered 2xx within a second, else to what it answers. */
+export async function whyNoAnswer(url: string): Promise<string | undefined> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    // A connection that stays open would be waited for when the part stops.
+    const response = await fetch(url, { headers: { Connection: 'close' }, signal: AbortSignal.timeout(1_000) });
     await response.body?.cancel();
-    return response.ok ? 'ok' : String(response.status);
+    return response.ok ? undefined : `${url} answers ${response.status}`;
   } catch (error) {
     const { message, cause } = error as Error;
-    return `nothing (${cause instanceof Error ? cause.message : message})`;
+    return `${url} answers nothing (${cause instanceof Error ? cause.message : message})`;
+  }
+}
+
+/** Resolves to nothing when a program of this machine takes connections on this port. */
+export async function whyNoConnection(port: number): Promise<string | undefined> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  try {
+    await once(socket, 'connect');
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    socket.destroy();
   }
 }

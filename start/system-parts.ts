@@ -5,7 +5,7 @@ import { type Account, localServerUrl, startLocalServer } from './mysql/local-se
 import { startWithSchema } from './mysql/start-with-schema.ts';
 import { layOutNginx } from './nginx.ts';
 import { nodeArgs } from './node-args.ts';
-import { type Part, processPart } from './part.ts';
+import { type Part, processPart, whyNoAnswer, whyNoConnection } from './part.ts';
 import { findProgram } from './programs.ts';
 
 type Environment = Record<string, string | undefined>;
@@ -37,13 +37,15 @@ export function systemParts(config: StartConfig, kinds: readonly string[]): Part
   });
   const producers = config.PRODUCER_PORTS.map((port, index) => {
     const own = { DATABASE_URL: urlFor('producer'), PORT: String(port) };
-    return node('producer', `producer-${index + 1}`, own, { readyUrl: `http://127.0.0.1:${port}/readyz` });
+    return node('producer', `producer-${index + 1}`, own, {
+      whyNotReady: () => whyNoAnswer(`http://127.0.0.1:${port}/readyz`),
+    });
   });
   return [
     config.databaseUrl ? [] : [mysqlPart(config)],
     config.wordServiceUrl || !kinds.includes('word')
       ? []
-      : [node('word-service', 'word-service', {}, { readyUrl: `${wordServiceUrl}/livez` })],
+      : [node('word-service', 'word-service', {}, { whyNotReady: () => whyNoAnswer(`${wordServiceUrl}/livez`) })],
     consumers,
     [...producers, nginxPart(config, env)],
   ];
@@ -77,7 +79,7 @@ interface NodePart {
   name: string;
   env: Environment;
   args?: readonly string[];
-  readyUrl?: string;
+  whyNotReady?: () => Promise<string | undefined>;
 }
 
 function nodePart(config: StartConfig, { folder, args = [], ...part }: NodePart): Part {
@@ -105,7 +107,8 @@ function nginxPart(config: StartConfig, env: Environment): Part {
     command: findProgram('nginx')!,
     args: () => layOutNginx(resolve(DATA_DIRECTORY, 'nginx'), port, PRODUCER_PORTS),
     env,
-    readyUrl: `http://127.0.0.1:${port}/livez`,
+    // Asked for a page, it would log each producer that has not started yet.
+    whyNotReady: () => whyNoConnection(port),
     say: lineWriter('nginx'),
     stopSignal: 'SIGQUIT', // finish the requests in progress, then end
     stopLimitMs: stopLimitMs(config),

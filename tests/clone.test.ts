@@ -34,9 +34,10 @@ describe.runIf(existsSync('.git'))('a clone', () => {
 
   test('starts in a folder with spaces and accents in its name, on a machine whose HOST is a compiler', async () => {
     symlinkSync(resolve('node_modules'), join(clone, 'node_modules'));
-    await using prepared = await prepareSystem();
+    await using prepared = await prepareSystem({ isFirstStart: true });
     const env = { ...prepared.environment, HOST: 'x86_64-conda-linux-gnu', PORT: 'tcp://10.0.0.1:80' };
     const system = await startSystem(env, { cwd: clone });
+    expect(system.lines.filter((line) => line.includes('error'))).toEqual([]);
     const answer = await fetch(`${system.front}/create-sync`, { method: 'POST' });
     expect(answer.status).toBe(201);
     expect(await system.interrupt()).toContain('stopped');

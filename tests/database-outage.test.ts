@@ -12,6 +12,7 @@ import { startLocalServer } from '../start/mysql/local-server.ts';
 import { behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
 import { freePort } from './free-port.ts';
+import { copyFreshServer } from './fresh-server.ts';
 
 /** A process of ours whose JSON lines are collected. */
 function startProcess(folder: string, env: Record<string, string>) {
@@ -38,6 +39,7 @@ test('processes wait for a database that is not there yet or goes away, say so o
     SHUTDOWN_GRACE_MS: '4000',
   };
   // The schema is there, the server is not.
+  await copyFreshServer(directory);
   const first = await startLocalServer(options);
   const db = connectDatabase({ url: first.url() });
   await loadSchema(db);

@@ -1,10 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { readEnvironment, readSettings } from '../process/settings.ts';
 import { localServerSettings } from '../start/mysql/config.ts';
+import { prepareDataFolder } from '../start/mysql/data-folder.ts';
 import { startLocalServer } from '../start/mysql/local-server.ts';
+import { findServerProgram } from '../start/mysql/server-program.ts';
 import { findProgram, installPrograms, missingNginx, missingServer } from '../start/programs.ts';
 import { freePort } from './free-port.ts';
 
@@ -12,6 +14,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Of the private server that the whole test run shares, without a database. */
     serverUrl: string;
+    /** The folder of a private server that has never run, to be copied. */
+    freshServer: string;
   }
 }
 
@@ -23,13 +27,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     console.log,
   );
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-'));
-  const server = await startLocalServer({
-    directory,
-    port: await freePort(),
-    program: MYSQL_PROGRAM || undefined,
-    say: console.log,
-  });
+  const [fresh, own] = [join(directory, 'fresh'), join(directory, 'own')];
+  await mkdir(fresh);
+  const program = MYSQL_PROGRAM || undefined;
+  await prepareDataFolder(fresh, await findServerProgram(program), console.log);
+  await cp(fresh, own, { recursive: true });
+  const server = await startLocalServer({ directory: own, port: await freePort(), program });
   project.provide('serverUrl', server.url(''));
+  project.provide('freshServer', fresh);
   return async () => {
     await server.stop();
     await rm(directory, { recursive: true, force: true });

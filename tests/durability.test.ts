@@ -11,10 +11,12 @@ import { loadSchema } from '../database/load-schema.ts';
 import { startLocalServer } from '../start/mysql/local-server.ts';
 import { claimWords } from './claim-words.ts';
 import { freePort } from './free-port.ts';
+import { copyFreshServer } from './fresh-server.ts';
 
 test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes on when it is back', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-crash-'));
   const options = { directory, port: await freePort() };
+  await copyFreshServer(directory);
   let server = await startLocalServer(options);
   const said: boolean[] = [];
   const db = connectDatabase({
@@ -74,6 +76,7 @@ test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes
 test('a create that a server commits while it shuts down is not made again', async ({ skip }) => {
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-shutdown-'));
   const options = { directory, port: await freePort() };
+  await copyFreshServer(directory);
   let server = await startLocalServer(options);
   const db = connectDatabase({ url: server.url(), retryMs: 30_000 });
   try {

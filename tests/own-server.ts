@@ -6,6 +6,7 @@ import { connectDatabase, type Database, type DatabaseOptions } from '../databas
 import { loadSchema } from '../database/load-schema.ts';
 import { type Account, localServerUrl, startLocalServer } from '../start/mysql/local-server.ts';
 import { freePort } from './free-port.ts';
+import { copyFreshServer } from './fresh-server.ts';
 
 interface OwnServerOptions extends Partial<DatabaseOptions> {
   /** @default 'user' */
@@ -21,6 +22,7 @@ export type ConnectToOwnServer = (options?: OwnServerOptions) => Database;
  */
 export async function startOwnServer(args: string[] = []): Promise<ConnectToOwnServer> {
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-own-'));
+  await copyFreshServer(directory);
   const port = await freePort();
   const server = await startLocalServer({ directory, port, args });
   const pools: Database[] = [];

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { spawnChild } from '../start/child-process.ts';
 import { freePort } from './free-port.ts';
+import { copyFreshServer } from './fresh-server.ts';
 
 export interface WholeSystem {
   /** nginx. */
@@ -23,9 +24,12 @@ export interface WholeSystem {
 
 const READY_LIMIT_MS = 90_000;
 
-/** A folder for the data of one test, and ports that nobody uses. */
-export async function prepareSystem(): Promise<{ environment: Record<string, string> } & AsyncDisposable> {
+/** A folder for the data of one test, and ports that nobody uses. At a first start `npm start` makes the server's data. */
+export async function prepareSystem({
+  isFirstStart = false,
+} = {}): Promise<{ environment: Record<string, string> } & AsyncDisposable> {
   const directory = await mkdtemp(join(tmpdir(), 'event-queue sistema à parte-'));
+  if (!isFirstStart) await copyFreshServer(join(directory, 'mysql'));
   const [nginx, first, second, mysql, words] = await Promise.all(Array.from({ length: 5 }, freePort));
   return {
     environment: {

@@ -14,7 +14,7 @@ export interface FaultRow {
   what: string;
   /** What must hold beyond the invariants. */
   bar: string;
-  system?: Omit<SystemOptions, 'serverUrl' | 'random'>;
+  system?: Omit<SystemOptions, 'serverUrl' | 'freshServer' | 'random'>;
   /** The fault concerns the server itself, so that it cannot be that of others. */
   ownServer?: boolean;
   /** The load around the fault. `false`: the row brings its own. */
@@ -73,6 +73,8 @@ export interface RunOptions {
   seed: number;
   /** Of the server that rows share. */
   serverUrl: string;
+  /** What a server of the row's own begins with; without it the row makes its data. */
+  freshServer?: string;
   isShort?: boolean;
   /** A planted bug: further options of the system. */
   planted?: Pick<SystemOptions, 'nodeArgs' | 'prepare'>;
@@ -87,7 +89,7 @@ const BUSY_MS = 6_000;
 
 /** Runs one row: load, fault, fault off, drain, and then every check. */
 export async function runRow(row: FaultRow, options: RunOptions): Promise<RowResult> {
-  const { seed, serverUrl, isShort = false, planted, onStart } = options;
+  const { seed, serverUrl, freshServer, isShort = false, planted, onStart } = options;
   const startedAt = performance.now();
   const random = createRandom(seed);
   const busyMs = isShort ? BUSY_MS : 0;
@@ -97,6 +99,7 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<RowRes
     ...row.system,
     ...planted,
     serverUrl: row.ownServer ? undefined : serverUrl,
+    freshServer,
     random: random.fork().next,
   });
   onStart?.(starting);

@@ -11,7 +11,8 @@ describe(`seed ${seed}`, () => {
   test.each(SHORT_LIST.map((id) => rows.find((row) => row.id === id)!))(
     '$id: $what; $bar',
     async (row) => {
-      const { violations } = await runRow(row, { seed, serverUrl: inject('serverUrl'), isShort: true });
+      const servers = { serverUrl: inject('serverUrl'), freshServer: inject('freshServer') };
+      const { violations } = await runRow(row, { seed, ...servers, isShort: true });
       expect(violations).toEqual([]);
     },
     180_000,

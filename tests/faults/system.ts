@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,6 +24,8 @@ import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.t
 export interface SystemOptions {
   /** A server that others use as well; each system has a database of its own on it. Without one it starts its own. */
   serverUrl?: string | undefined;
+  /** The folder of a server that has never run, for its own to begin with. */
+  freshServer?: string | undefined;
   /** Further options of its own server. */
   serverArgs?: string[];
   producers?: number;
@@ -93,8 +95,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
   await using undo = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
   undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-  const server =
-    options.serverUrl === undefined ? await startOwnServer(directory, options.serverArgs ?? []) : undefined;
+  const server = options.serverUrl === undefined ? await startOwnServer(directory, options) : undefined;
   if (server) undo.defer(() => server.end());
   const serverUrl = options.serverUrl ?? server!.url;
   const databaseName = `faults_${randomBytes(6).toString('hex')}`;
@@ -189,8 +190,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
 
 const OWN_CONNECTIONS = 1;
 
-async function startOwnServer(directory: string, args: string[]) {
-  const options = { directory, port: await freePort(), args };
+async function startOwnServer(directory: string, { freshServer, serverArgs = [] }: SystemOptions) {
+  if (freshServer) await cp(freshServer, directory, { recursive: true });
+  const options = { directory, port: await freePort(), args: serverArgs };
   let starting = startLocalServer(options);
   let running = await starting;
   let isOver = false;
