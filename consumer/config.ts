@@ -63,7 +63,7 @@ export const consumerSettings = {
     min: 1_000,
     max: 60_000,
     default: 5_000,
-    why: 'The time limit of a transaction in which handlers write; then it is rolled back, also if its process is frozen',
+    why: 'The time limit of a transaction in which handlers write, at most LEASE_MS; then it is rolled back, also if its process is frozen',
   }),
   MAX_ATTEMPTS: wholeNumber({
     max: 1_000_000,

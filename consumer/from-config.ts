@@ -28,7 +28,8 @@ export function toDatabaseOptions(config: ConsumerConfig, report: Report, signal
   return {
     url: config.DATABASE_URL,
     statementTimeoutMs: config.DATABASE_TIMEOUT_MS,
-    transactionMs: config.TRANSACTION_MS,
+    // Past its lease an event is not filled, and what was written for it is rolled back.
+    transactionMs: Math.min(config.TRANSACTION_MS, config.LEASE_MS),
     // Past the lease a fill is refused anyway, so it is tried for that long, also when all connections are in use.
     retryMs: config.LEASE_MS,
     queueWaitMs: config.LEASE_MS,

@@ -598,35 +598,22 @@ BEGIN
 END //
 
 -- In a transaction of the caller that has locked them by lock_events or lock_next_events: fills [[id, attempt, value], …],
--- which nobody holds; or {"first", "last", "attempt", "valor"}, all ids from the first to the last with one value.
+-- which nobody holds.
 DROP PROCEDURE IF EXISTS fill_locked //
 CREATE PROCEDURE fill_locked(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN fills JSON, IN has_keys BOOLEAN)
 BEGIN
   DECLARE filled INT;
-  DECLARE first_id BIGINT UNSIGNED DEFAULT JSON_EXTRACT(fills, '$.first');
-  DECLARE last_id BIGINT UNSIGNED DEFAULT JSON_EXTRACT(fills, '$.last');
-  DECLARE this_attempt INT UNSIGNED DEFAULT JSON_EXTRACT(fills, '$.attempt');
-  DECLARE one_value MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT JSON_UNQUOTE(JSON_EXTRACT(fills, '$.valor'));
-  IF first_id IS NOT NULL THEN
-    -- Written as it is read, as in claim_kind. FORCE INDEX: as there.
-    UPDATE Events FORCE INDEX (PRIMARY)
-      SET valor = one_value, processing = 0, claimed_by = consumer, attempts = this_attempt, filled_at = UTC_TIMESTAMP(3),
-        last_error = NULL
-      WHERE id BETWEEN first_id AND last_id AND open = 1 AND processing <> 1 AND attempts = this_attempt - 1;
-    SET filled = ROW_COUNT();
-  ELSE
-    UPDATE JSON_TABLE(fills, '$[*]' COLUMNS (
-        id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor MEDIUMTEXT PATH '$[2]'
-      )) AS given
-      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
-      SET Events.valor = given.valor, Events.processing = 0, Events.claimed_by = consumer, Events.attempts = given.attempt,
-        Events.filled_at = UTC_TIMESTAMP(3), Events.last_error = NULL,
-        Events.due_at = LEAST(Events.due_at, UTC_TIMESTAMP(3)) -- it may have waited for its key until now
-      WHERE Events.open = 1 AND Events.processing <> 1 AND Events.attempts = given.attempt - 1;
-    SET filled = ROW_COUNT();
-    IF has_keys THEN
-      CALL pass_on_keys(fills);
-    END IF;
+  UPDATE JSON_TABLE(fills, '$[*]' COLUMNS (
+      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor MEDIUMTEXT PATH '$[2]'
+    )) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    SET Events.valor = given.valor, Events.processing = 0, Events.claimed_by = consumer, Events.attempts = given.attempt,
+      Events.filled_at = UTC_TIMESTAMP(3), Events.last_error = NULL,
+      Events.due_at = LEAST(Events.due_at, UTC_TIMESTAMP(3)) -- it may have waited for its key until now
+    WHERE Events.open = 1 AND Events.processing <> 1 AND Events.attempts = given.attempt - 1;
+  SET filled = ROW_COUNT();
+  IF has_keys THEN
+    CALL pass_on_keys(fills);
   END IF;
   SELECT filled AS written;
 END //

@@ -97,8 +97,7 @@ export function fillLocked(
   db: Database,
   { claimedBy, claims, hasKeys = true }: Fenced<Fill> & HasKeys,
 ): Promise<number> {
-  const fills = (!hasKeys && toRun(claims)) || toFills(claims);
-  return call(db, sql`fill_locked(${claimedBy}, ${fills}, ${hasKeys})`);
+  return call(db, sql`fill_locked(${claimedBy}, ${toFills(claims)}, ${hasKeys})`);
 }
 
 /** locked by lockEvents -> due again or dead, within the same transaction `db`. Resolves to how many. */
@@ -117,15 +116,6 @@ export async function isFilledBy(db: Database, claimedBy: string, claim: Claim):
 
 function toFills(claims: readonly Fill[]): string {
   return JSON.stringify(claims.map(({ id, attempt, valor }) => [id, attempt, valor]));
-}
-
-/** Ids without a gap that get one value, as from handlers that return nothing: the server then writes them as it reads them. */
-function toRun(claims: readonly Fill[]): string | undefined {
-  const [{ id: first, attempt, valor }] = claims as [Fill];
-  const isRun = claims.every(
-    (claim, n) => claim.id === first + n && claim.attempt === attempt && claim.valor === valor,
-  );
-  return isRun ? JSON.stringify({ first, last: first + claims.length - 1, attempt, valor }) : undefined;
 }
 
 async function call(db: Database, routine: ReturnType<typeof sql>): Promise<number> {

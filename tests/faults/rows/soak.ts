@@ -1,6 +1,6 @@
 import type { Part } from '../part.ts';
 import type { FaultRow, FaultRun } from '../run-row.ts';
-import { CREATE, FILL } from '../statements.ts';
+import { COMMIT, CREATE, FILL } from '../statements.ts';
 
 const SMALL_FAULTS = 4;
 
@@ -29,6 +29,7 @@ const MIX: Record<string, (run: FaultRun) => Promise<unknown> | void> = {
   delay: ({ system, random }) => random.pick(system.parts).database.delay(random.between(1, 20), random.between(0, 20)),
   'lose replies to creates': (run) => lose(run, run.random.pick(run.system.producers), CREATE),
   'lose replies to fills': (run) => lose(run, run.random.pick(run.system.consumers), FILL),
+  'lose replies to commits': (run) => lose(run, run.random.pick(run.system.consumers), COMMIT),
   'no words': async ({ system, random, pass }) => {
     const status = random.pick([500, 429, 404, 204]);
     system.words.fail((response) => void response.writeHead(status).end());
