@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { connectDatabase } from '../database/connect.ts';
+import { freePort } from '../start/free-port.ts';
 import { type LocalServer, startLocalServer } from '../start/mysql/local-server.ts';
-import { freePort } from '../tests/free-port.ts';
 import type { BenchArguments } from './arguments.ts';
 import { createProgress } from './progress.ts';
 import { describeMachine, type Results } from './results.ts';

@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
+import { freePort } from '../start/free-port.ts';
 import type { LocalServer } from '../start/mysql/local-server.ts';
 import { layOutNginx } from '../start/nginx.ts';
 import { nodeArgs } from '../start/node-args.ts';
 import { findProgram } from '../start/programs.ts';
-import { freePort } from '../tests/free-port.ts';
 import { type BenchProcess, type BenchProcessOptions, startBenchProcess } from './bench-process.ts';
 
 export interface StageOptions {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
 import type { Database } from './connect.ts';
 
-/** The statements of a script in this folder. */
+/** The statements of a script in this folder, or at a file: URL. */
 export async function readScript(file: string): Promise<string[]> {
   return splitStatements(await readFile(new URL(file, import.meta.url), 'utf8'));
 }

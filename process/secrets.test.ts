@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { createEvents } from '../database/events/create.ts';
-import { freePort } from '../tests/free-port.ts';
+import { freePort } from '../start/free-port.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 
 /** A secret that a process was given is never in what it prints, whatever is wrong. */

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../tests/free-port.ts';
-import { isRunning } from '../tests/whole-system.ts';
+import { freePort } from '../start/free-port.ts';
+import { isRunning } from '../tests/npm-process.ts';
 
 const module = JSON.stringify(new URL('stop-signal.ts', import.meta.url).href);
 const WAIT = `import { stopSignal } from ${module};

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../tests/free-port.ts';
 import { checkPorts } from './check-ports.ts';
+import { freePort } from './free-port.ts';
 
 test('every port in use is named with its variable, in one sentence', async () => {
   const server = createServer().listen(0, '127.0.0.1');

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { isRunning } from '../tests/whole-system.ts';
+import { isRunning } from '../tests/npm-process.ts';
 import { findProgram } from './programs.ts';
 
 const SETPRIV = findProgram('setpriv');

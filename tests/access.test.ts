@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { freePort } from '../start/free-port.ts';
 import { behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
-import { freePort } from './free-port.ts';
 import { useTestDatabase } from './test-database.ts';
 
 /** A producer and a consumer as they would run at work: accounts with few rights, secrets in files, tokens asked for. */

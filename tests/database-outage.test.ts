@@ -8,10 +8,10 @@ import { expect, test } from 'vitest';
 import { connectDatabase } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
 import { spawnChild, stopProcess } from '../start/child-process.ts';
+import { freePort } from '../start/free-port.ts';
 import { startLocalServer } from '../start/mysql/local-server.ts';
 import { behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
-import { freePort } from './free-port.ts';
 import { copyFreshServer } from './fresh-server.ts';
 
 /** A process of ours whose JSON lines are collected. */

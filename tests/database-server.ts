@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { readEnvironment, readSettings } from '../process/settings.ts';
+import { freePort } from '../start/free-port.ts';
 import { localServerSettings } from '../start/mysql/config.ts';
 import { prepareDataFolder } from '../start/mysql/data-folder.ts';
 import { startLocalServer } from '../start/mysql/local-server.ts';
 import { findServerProgram } from '../start/mysql/server-program.ts';
 import { findProgram, installPrograms, missingNginx, missingServer } from '../start/programs.ts';
-import { freePort } from './free-port.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -8,9 +8,9 @@ import { createEvents } from '../database/events/create.ts';
 import { countEvents } from '../database/events/read.ts';
 import { fillEvents } from '../database/events/settle.ts';
 import { loadSchema } from '../database/load-schema.ts';
+import { freePort } from '../start/free-port.ts';
 import { startLocalServer } from '../start/mysql/local-server.ts';
 import { claimWords } from './claim-words.ts';
-import { freePort } from './free-port.ts';
 import { copyFreshServer } from './fresh-server.ts';
 
 test('what was acknowledged survives a SIGKILL of mysqld, and the same pool goes on when it is back', async () => {

@@ -4,7 +4,8 @@ import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { connectDatabase, type Database } from '../database/connect.ts';
 import { startLocalServer } from '../start/mysql/local-server.ts';
-import { isRunning, prepareSystem, startSystem } from './whole-system.ts';
+import { isRunning } from './npm-process.ts';
+import { prepareSystem, startSystem } from './whole-system.ts';
 
 const post = (url: string, headers: Record<string, string> = {}) => fetch(url, { method: 'POST', headers });
 

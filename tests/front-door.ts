@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { spawnChild, stopProcess } from '../start/child-process.ts';
+import { freePort } from '../start/free-port.ts';
 import { layOutNginx } from '../start/nginx.ts';
 import { findProgram } from '../start/programs.ts';
-import { freePort } from './free-port.ts';
 
 export interface FrontDoor extends AsyncDisposable {
   /** nginx. */

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { Pool } from 'undici';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { spawnChild, stopProcess } from '../start/child-process.ts';
+import { freePort } from '../start/free-port.ts';
 import { layOutNginx } from '../start/nginx.ts';
 import { findProgram } from '../start/programs.ts';
-import { freePort } from './free-port.ts';
 
 /** The repository's nginx.conf before two stand-ins for producers that say and do what a test asks of them. */
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { connectDatabase, type Database, type DatabaseOptions } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
+import { freePort } from '../start/free-port.ts';
 import { type Account, localServerUrl, startLocalServer } from '../start/mysql/local-server.ts';
-import { freePort } from './free-port.ts';
 import { copyFreshServer } from './fresh-server.ts';
 
 interface OwnServerOptions extends Partial<DatabaseOptions> {

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { connectDatabase } from '../../database/connect.ts';
+import { freePort } from '../../start/free-port.ts';
 import { startLocalServer } from '../../start/mysql/local-server.ts';
 import { findProgram } from '../../start/programs.ts';
-import { freePort } from '../../tests/free-port.ts';
 import { MissingProgramError, type Server } from './server.ts';
 
 /** The private server that `npm start` runs: the first mysqld or mariadbd of the machine. */

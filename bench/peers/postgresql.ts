@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { hasEnded, spawnChild, stopProcess } from '../../start/child-process.ts';
+import { freePort } from '../../start/free-port.ts';
 import { findProgram } from '../../start/programs.ts';
-import { freePort } from '../../tests/free-port.ts';
 import { MissingProgramError, type Server } from './server.ts';
 
 const run = promisify(execFile);

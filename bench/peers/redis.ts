@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { hasEnded, spawnChild, stopProcess } from '../../start/child-process.ts';
+import { freePort } from '../../start/free-port.ts';
 import { findProgram } from '../../start/programs.ts';
-import { freePort } from '../../tests/free-port.ts';
 import { MissingProgramError, type Server } from './server.ts';
 
 // The append-only file alone, synced before each answer: as durable as the other servers' commits. BullMQ's own advice

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../../tests/free-port.ts';
+import { freePort } from '../free-port.ts';
 import { findProgram } from '../programs.ts';
 import { makeFolder, prepareDataFolder } from './data-folder.ts';
 import { startLocalServer } from './local-server.ts';

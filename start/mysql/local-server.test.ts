@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectDatabase } from '../../database/connect.ts';
-import { freePort } from '../../tests/free-port.ts';
 import { createTestDatabase } from '../../tests/test-database.ts';
+import { freePort } from '../free-port.ts';
 import { startLocalServer } from './local-server.ts';
 import { findServerProgram } from './server-program.ts';
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { freePort } from '../free-port.ts';
+import { freePort } from '../../start/free-port.ts';
 
 interface Intercept {
   /** What to look for in one piece of what the client sends: the text of a statement. */

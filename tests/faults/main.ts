@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stopSignal } from '../../process/stop-signal.ts';
+import { freePort } from '../../start/free-port.ts';
 import { startLocalServer } from '../../start/mysql/local-server.ts';
-import { freePort } from '../free-port.ts';
 import { rows } from './rows.ts';
 import { type FaultRow, type RowResult, runRow } from './run-row.ts';
 

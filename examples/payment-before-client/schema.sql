@@ -1,0 +1,13 @@
+CREATE TABLE IF NOT EXISTS clients (
+  id BIGINT UNSIGNED PRIMARY KEY,
+  name VARCHAR(100) NOT NULL
+);
+CREATE TABLE IF NOT EXISTS client_payments (
+  id CHAR(36) PRIMARY KEY,
+  client_id BIGINT UNSIGNED NOT NULL,
+  value DECIMAL(12, 2) NOT NULL,
+  operation_date DATE NOT NULL,
+  looks INT NOT NULL -- how often its client was looked for, this time included
+);
+GRANT SELECT, INSERT ON clients TO 'consumer'@'%';
+GRANT SELECT, INSERT ON client_payments TO 'consumer'@'%';
