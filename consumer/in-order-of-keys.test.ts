@@ -219,9 +219,13 @@ test('a connection that is lost costs nothing but time', async () => {
     await sql.raw(`KILL ${rows[0]!.id}`).execute(db);
     await trx.insertInto('effects').values({ event_id: 0 }).execute();
   });
-  await run();
+  // The server may still be rolling back when the worker finds nothing that is free, and ends.
+  const workAgain = async () => {
+    await run();
+    return effects();
+  };
+  await expect.poll(workAgain).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   expect(seen).toEqual([1, 2, 3, 4, 5, 6, 4, 5, 6, 7, 8]);
-  expect(await effects()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test('a transaction takes no more than its batch', async () => {

@@ -120,7 +120,7 @@ test.each([
   ],
   ['has no handlers', () => save('empty.ts', 'export default 1;'), /empty\.ts has no handlers: end it with/],
 ])('a module that %s ends npm start with one sentence, and nothing is started', async (_, path, sentence) => {
-  await using prepared = await prepareSystem();
+  await using prepared = await prepareSystem({ isFirstStart: true });
   await expect(startSystem(prepared.environment, { args: ['--handlers', path()] })).rejects.toThrow(sentence);
   expect(existsSync(join(prepared.environment['DATA_DIRECTORY']!, 'mysql'))).toBe(false);
   const server = createServer().listen(Number(prepared.environment['NGINX_PORT']), '127.0.0.1');
