@@ -5,6 +5,7 @@ export type { Report } from './consumer/report/report.ts';
 export { runConsumer } from './consumer/run-consumer.ts';
 export { connectDatabase, type Database, type DatabaseOptions } from './database/connect.ts';
 export { DatabaseError, type DatabaseFault } from './database/database-error.ts';
+export { wake } from './database/events/wake.ts';
 export { defineHandlers } from './handlers/define-handlers.ts';
 export type {
   BatchDefinition,

@@ -14,6 +14,8 @@ GRANT EXECUTE ON PROCEDURE forget_keys TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE raise_counter TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE revive_events TO 'producer'@'%'; -- for operators, over HTTP
 
+GRANT EXECUTE ON PROCEDURE wake_event TO 'producer'@'%', 'consumer'@'%';
+
 GRANT EXECUTE ON PROCEDURE add_kinds TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE claim_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE renew_events TO 'consumer'@'%';

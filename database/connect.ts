@@ -50,7 +50,6 @@ export function connectDatabase(options: DatabaseOptions): Database {
   });
   const withRetries = createRetry(options);
   const { transactionLimit: size = 10, transactionMs: limitMs = 5_000 } = options;
-  const transactions = createTransactions({ url, connectTimeoutMs, size, limitMs });
   let hasWorked = false;
 
   async function run(statement: driver.Statement, deadline: number): Promise<driver.QueryResult> {
@@ -82,6 +81,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
     },
   });
   const db = new Kysely<Schema>({ dialect });
+  const transactions = createTransactions({ db, url, connectTimeoutMs, size, limitMs });
   keepTransactions(db, transactions);
   return db;
 }

@@ -661,7 +661,11 @@ BEGIN
   STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = held.id
   SET Events.processing = IF(held.delay_ms IS NULL OR Events.kind <> 1, 2, 0), Events.claimed_by = '',
     Events.lease_until = '2000-01-01 00:00:00',
-    Events.due_at = IF(held.delay_ms IS NULL, NULL, UTC_TIMESTAMP(3) + INTERVAL held.delay_ms * 1000 MICROSECOND),
+    Events.due_at = CASE
+      WHEN held.delay_ms IS NULL THEN NULL
+      WHEN held.outcome = 'later' AND Events.due_at < Events.created_at THEN UTC_TIMESTAMP(3) -- wake_event
+      ELSE UTC_TIMESTAMP(3) + INTERVAL held.delay_ms * 1000 MICROSECOND
+    END,
     Events.failures = Events.failures + (held.outcome IN ('failed', 'refused')),
     Events.waits = Events.waits + (held.outcome = 'later'),
     Events.last_error = COALESCE(held.reason, Events.last_error),
@@ -671,6 +675,25 @@ BEGIN
     CALL pass_on_keys(outcomes);
   END IF;
   SELECT given_back AS written;
+END //
+
+-- In a transaction of anybody's: the first event of this key is due at the commit if it is of this kind, whatever it waits for.
+-- Of one that is held, a due_at before its creation says that it was woken: a `later` then does not delay it.
+DROP PROCEDURE IF EXISTS wake_event //
+CREATE PROCEDURE wake_event(
+  IN kind_name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin, IN the_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
+)
+BEGIN
+  DECLARE kind_id SMALLINT UNSIGNED;
+  DECLARE first_id BIGINT UNSIGNED;
+  SELECT id INTO kind_id FROM Kinds WHERE name = kind_name;
+  -- Without a lock: a create waits for the first row of its key while it holds DBStatus.
+  SELECT id INTO first_id FROM EventKeys FORCE INDEX (PRIMARY)
+    WHERE EventKeys.event_key = the_key ORDER BY event_key, id LIMIT 1;
+  -- It waits for whoever has the row, and sees what became of the event.
+  UPDATE Events FORCE INDEX (PRIMARY)
+    SET due_at = IF(processing = 1, created_at - INTERVAL 1000 MICROSECOND, LEAST(due_at, UTC_TIMESTAMP(3)))
+    WHERE id = first_id AND kind = kind_id AND open = 1 AND due_at < '9999-12-31 00:00:00';
 END //
 
 -- Renews the lease of those of [[id, attempt], …] that this consumer still holds, and answers how many.

@@ -1,4 +1,5 @@
 import { type CompiledQuery, Kysely, type QueryResult } from 'kysely';
+import { type Act, collectActs } from './after-commit.ts';
 import type { Database } from './connect.ts';
 import * as driver from './connection.ts';
 import { DatabaseError } from './database-error.ts';
@@ -51,6 +52,7 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
   let lost: TransactionLostError | undefined;
   /** By a handler. */
   let wasUsed = false;
+  const acts: Act[] = [];
 
   function lose(message: string, cause?: unknown): TransactionLostError {
     lost ??= new TransactionLostError(message, { cause });
@@ -95,8 +97,10 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
       if (isInTransaction === false) throw lose(`${name} used a statement that commits: ${statement.sql.slice(0, 60)}`);
       return toQueryResult(result);
     };
+    const trx = lazily(() => kyselyOf(run));
+    collectActs(trx, acts);
     return {
-      trx: lazily(() => kyselyOf(run)),
+      trx,
       revoke: () => {
         isRevoked = true;
       },
@@ -122,7 +126,7 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
 
   const db = kyselyOf(async (statement) => toQueryResult((await execute(statement)).result));
   const transaction: Transaction = { db, begin, check, lost: () => lost };
-  return { send, transaction, withinLimit };
+  return { send, transaction, withinLimit, acts };
 }
 
 function kyselyOf(execute: (statement: CompiledQuery) => Promise<QueryResult<unknown>>): UserTransaction {

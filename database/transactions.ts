@@ -1,3 +1,4 @@
+import type { Database } from './connect.ts';
 import * as driver from './connection.ts';
 import { createConnectionPool } from './connection-pool.ts';
 import { DatabaseError } from './database-error.ts';
@@ -9,6 +10,8 @@ import {
 } from './transaction-session.ts';
 
 export interface TransactionsOptions {
+  /** For what is to be done after a commit. */
+  db: Database;
   url: string;
   connectTimeoutMs: number;
   /** Limit of the transactions at once. */
@@ -27,7 +30,7 @@ export interface Transactions {
 
 /** Transactions on connections of their own: no setting of theirs gets into the pool, and they wait for none of its. */
 export function createTransactions(options: TransactionsOptions): Transactions {
-  const { limitMs, size } = options;
+  const { db, limitMs, size } = options;
   const pool = createConnectionPool<driver.Connection>({
     open: () => openConnection(options),
     close: driver.cutConnection,
@@ -49,6 +52,8 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       const result = await session.withinLimit(work(session.transaction));
       await session.send('COMMIT');
       pool.giveBack(connection);
+      // It makes nothing true that is not: without it something is found a little later.
+      for (const act of session.acts) act(db).catch(() => {});
       return result;
     } catch (error) {
       const lost = session.transaction.lost();

@@ -6,6 +6,7 @@ import { endChildren } from '../start/child-process.ts';
 import { lineWriter } from '../start/line-writer.ts';
 import { startWithSchema } from '../start/mysql/start-with-schema.ts';
 import type { Part } from '../start/part.ts';
+import { partEnvironment } from '../start/part-environment.ts';
 import { installPrograms, missingNginx, missingServer } from '../start/programs.ts';
 import { startSystem } from '../start/start-system.ts';
 import { readExampleArgs } from './config.ts';
@@ -24,7 +25,7 @@ async function main(args: string[]): Promise<void> {
   await installPrograms([...missingServer(MYSQL_PROGRAM), ...missingNginx()], say);
   const directory = resolve(DATA_DIRECTORY, 'examples', name);
   const ports = await findPorts(['mysql', 'front', ...example.ports]);
-  const stage = createStage({ directory, ports, env });
+  const stage = createStage({ directory, ports, env: partEnvironment(DATA_DIRECTORY, env) });
   const mysql: Part = {
     name: 'mysql',
     start: async (signal) => {

@@ -7,9 +7,8 @@ import { type Account, localServerUrl } from '../start/mysql/local-server.ts';
 import { layOutNginx } from '../start/nginx.ts';
 import { nodeArgs } from '../start/node-args.ts';
 import { type Part, processPart, whyNoAnswer, whyNoConnection } from '../start/part.ts';
+import type { Environment } from '../start/part-environment.ts';
 import { findProgram } from '../start/programs.ts';
-
-type Environment = Record<string, string | undefined>;
 
 interface NodeOptions {
   env?: Environment;

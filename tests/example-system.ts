@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { onTestFailed, onTestFinished } from 'vitest';
 import { connectDatabase, type Database } from '../database/connect.ts';
 import { copyFreshServer } from './fresh-server.ts';
 import { isRunning, type NpmProcess, startNpm } from './npm-process.ts';
@@ -28,6 +28,7 @@ export async function startExample(name: string, env: Record<string, string> = {
   const [databaseUrl] = /mysql:\/\/user\S+/.exec(text)!;
   const [, front = ''] = /front door: (\S+)/.exec(text) ?? [];
   const db = connectDatabase({ url: databaseUrl, retryMs: 30_000 });
+  onTestFailed(() => console.log(npm.lines.slice(-100).join('\n')));
   onTestFinished(async () => {
     await db.destroy();
     if (npm.processes().some(({ pid }) => isRunning(pid))) await npm.interrupt();

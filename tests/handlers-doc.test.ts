@@ -22,7 +22,15 @@ const modules = blocks.map(({ code }, index) => {
 test('each block is a module that a consumer can load', async () => {
   const loaded = await Promise.all(modules.map(loadHandlers));
   const kinds = loaded.map((handlers) => handlers.kinds.map(({ kind }) => kind));
-  expect(kinds).toEqual([['hello', 'email'], ['track'], ['payment'], ['price'], ['report'], ['transfer', 'charge']]);
+  expect(kinds).toEqual([
+    ['hello', 'email'],
+    ['track'],
+    ['payment'],
+    ['price'],
+    ['report'],
+    ['transfer', 'charge'],
+    ['ship', 'delivery'],
+  ]);
 });
 
 test('each block passes the compiler', async () => {

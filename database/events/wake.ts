@@ -1,0 +1,27 @@
+import { sql } from 'kysely';
+import { afterCommit } from '../after-commit.ts';
+import type { Database } from '../connect.ts';
+import type { UserTransaction } from '../transaction-session.ts';
+import { noticesFor } from './notices.ts';
+
+/**
+ * Within the transaction `trx`: the next event of this kind and key is due at its commit, whatever it waits for: a `later`, a
+ * back-off, a delay. If its handler runs just now and then says `later`, it is due again at once. One that waits behind
+ * another event of its key goes on waiting. In a transaction of your own, under READ COMMITTED, call it last.
+ *
+ * @example return done({ registered: id }, async (trx) => {
+ *   await trx.insertInto('clients').values({ id }).execute();
+ *   await wake(trx, 'payment', `client-${id}`);
+ * });
+ */
+export async function wake(trx: UserTransaction | Database, kind: string, key: string): Promise<void> {
+  const wakeNow = async (db: UserTransaction | Database) => {
+    await sql`CALL wake_event(${kind}, ${key})`.execute(db);
+  };
+  await wakeNow(trx);
+  // An event that was created since then may have been looked at before our commit.
+  afterCommit(trx, async (db) => {
+    await wakeNow(db);
+    noticesFor(db).emit('created');
+  });
+}
