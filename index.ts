@@ -5,6 +5,7 @@ export type { Report } from './consumer/report/report.ts';
 export { runConsumer } from './consumer/run-consumer.ts';
 export { connectDatabase, type Database, type DatabaseOptions } from './database/connect.ts';
 export { DatabaseError, type DatabaseFault } from './database/database-error.ts';
+export { InvalidEventError } from './database/events/new-event.ts';
 export { wake } from './database/events/wake.ts';
 export { defineHandlers } from './handlers/define-handlers.ts';
 export type {
@@ -27,7 +28,7 @@ export type { Handlers } from './handlers/handlers.ts';
 export { dead, done, later } from './handlers/outcome.ts';
 export { type WebhookOptions, webhook } from './handlers/webhook.ts';
 export { createWordHandler, type WordHandlerOptions } from './handlers/words.ts';
+export { addToOutbox } from './producer/add-to-outbox.ts';
 export { QueueFullError } from './producer/create-batcher.ts';
 export type { CreatedEvent, CreateOptions, EventCreator, EventInput, WaitOptions } from './producer/event-creator.ts';
-export { InvalidEventError } from './producer/new-events.ts';
 export { createProducer, type Producer, type ProducerOptions } from './producer/producer.ts';

@@ -20,6 +20,8 @@ test.each<[string[], RegExp]>([
   [['kill', '1'], /expected one of/],
   [['dead', '1'], /expected one of/],
   [['show'], /expected one of/],
+  [['outbox', '1'], /expected one of/],
+  [['outbox', '--after', '1'], /--limit to outbox/],
   [['show', '1', '2'], /expected one of/],
   [['revive'], /expected one of/],
   [['revive', '1', '--all'], /expected one of/],

@@ -7,16 +7,18 @@ export type Command =
   | { name: 'help' }
   | { name: 'dead'; limit: number; after: number }
   | { name: 'show'; id: number }
+  | { name: 'outbox'; limit: number }
   | { name: 'revive'; ids: number[]; outOfOrder: boolean }
   | { name: 'revive all'; outOfOrder: boolean };
 
 export const HELP = `Usage: npm run events -- dead [--limit N] [--after ID] | show ID
-       npm run events -- revive ID… [--out-of-order] | revive --all [--out-of-order]
+       npm run events -- revive ID… [--out-of-order] | revive --all [--out-of-order] | outbox [--limit N]
 
   dead          Lists the dead events in the order of their ids: 100 of them, or N, from the first one after ID
   show          Shows everything about one event
   revive        Makes dead events pending again; each gets all its attempts anew. One of which a later event of the same key
                 is filled or deleted is left out, unless --out-of-order is given
+  outbox        Counts the rows of the outbox, and lists those of which no event can be made: 100 of them, or N
   --json        For programs: a line of JSON for each event, or one with the number of revived events
   --help        This text
 
@@ -64,9 +66,12 @@ function readCommand(
   if (name === 'dead' && words.length === 0 && !all) {
     return { name, limit: toNumber(limit ?? '100', '--limit'), after: toNumber(after ?? '0', '--after', 0) };
   }
-  if (isPaged) throw new Error('--limit and --after belong to dead; see --help');
+  if (name === 'outbox' && words.length === 0 && !all && after === undefined) {
+    return { name, limit: toNumber(limit ?? '100', '--limit') };
+  }
+  if (isPaged) throw new Error('--limit and --after belong to dead, and --limit to outbox; see --help');
   if (name === 'show' && words.length === 1 && !all) return { name, id: toNumber(words[0]!, 'an id') };
-  throw new Error('expected one of: dead, show ID, revive ID…, revive --all; see --help');
+  throw new Error('expected one of: dead, show ID, revive ID…, revive --all, outbox; see --help');
 }
 
 /** Ids are matched as text, so that no digit is rounded away. */

@@ -208,6 +208,21 @@ describe('revive', () => {
   });
 });
 
+describe('outbox', () => {
+  test('counts its rows, and shows those of which no event can be made', async () => {
+    await sql`INSERT INTO Outbox (event) VALUES ('{}'), ('{'), ('[]')`.execute(db);
+    await sql`UPDATE Outbox SET problem = 'it is no JSON' WHERE event <> '{}'`.execute(db);
+    const { code, out } = await events('outbox', '--limit', '1');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^1 waiting, 2 put aside\n#\d+ {2}it is no JSON {2}\{\n$/);
+    expect(JSON.parse((await events('outbox', '--json')).out)).toMatchObject({
+      waiting: 1,
+      aside: 2,
+      problems: [{ event: '{' }, { event: '[]' }],
+    });
+  });
+});
+
 test('what cannot be understood is said in one line, and nothing is done', async () => {
   await createEvents(db, some(1));
   await killAll(db);

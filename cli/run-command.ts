@@ -8,6 +8,7 @@ import {
   type ShownEvent,
   showEvent,
 } from '../database/events/operate.ts';
+import { showOutbox } from '../database/events/outbox.ts';
 import type { Command } from './config.ts';
 
 const PAYLOAD_SHOWN = 80;
@@ -28,6 +29,8 @@ export async function runCommand(deps: CommandDeps, command: Exclude<Command, { 
       return dead(deps, command.limit, command.after);
     case 'show':
       return show(deps, command.id);
+    case 'outbox':
+      return outbox(deps, command.limit);
     case 'revive':
       return revive(deps, command.ids, command);
     case 'revive all':
@@ -50,6 +53,15 @@ async function show({ db, json, write, complain }: CommandDeps, id: number): Pro
   else if (json) write(JSON.stringify(event));
   else for (const line of detailLines(event)) write(line);
   return event !== undefined;
+}
+
+async function outbox({ db, json, write }: CommandDeps, limit: number): Promise<true> {
+  const { waiting, aside, problems } = await showOutbox(db, { limit });
+  if (json) write(JSON.stringify({ waiting, aside, problems }));
+  else write(`${waiting} waiting, ${aside} put aside`);
+  if (json) return true;
+  for (const { id, problem, event } of problems) write(`#${id}  ${printable(problem)}  ${printable(event)}`);
+  return true;
 }
 
 async function revive(deps: CommandDeps, ids: readonly number[], options: ReviveOptions): Promise<boolean> {

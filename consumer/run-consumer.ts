@@ -5,6 +5,7 @@ import { readInstallationId } from '../database/installation.ts';
 import { untilAvailable } from '../database/until-available.ts';
 import type { Handlers } from '../handlers/handlers.ts';
 import { runLooksAtKeys } from './look-at-keys.ts';
+import { moveOutboxRound, runMoveOutbox } from './move-outbox.ts';
 import { CONSUMER_DEFAULTS, type ConsumerDeps, type ConsumerOptions } from './options.ts';
 import { createJsonReport } from './report/json-report.ts';
 import { createWorkerState, runWorker } from './worker.ts';
@@ -38,10 +39,12 @@ export async function runConsumer(options: ConsumerOptions): Promise<void> {
     giveUp: giveUp.signal,
   };
   const done = new AbortController();
-  const looking = runLooksAtKeys(deps, done.signal);
+  // With `once`, what stands in the outbox is due as well.
+  if (once) while (!signal.aborted && (await moveOutboxRound(deps)) === 0);
+  const beside = [runLooksAtKeys(deps, done.signal), runMoveOutbox(deps, done.signal)];
   await runWorker(deps, createWorkerState(deps, handlers.kinds), signal);
   done.abort();
-  await looking;
+  await Promise.all(beside);
   signal.removeEventListener('abort', giveUpLater);
 }
 

@@ -8,6 +8,8 @@ GRANT SELECT ON Kinds TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON EventPayloads TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON Installation TO 'producer'@'%', 'consumer'@'%';
 
+GRANT SELECT, INSERT (event) ON Outbox TO 'producer'@'%', 'consumer'@'%';
+
 GRANT EXECUTE ON PROCEDURE create_events TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE create_events_by_key TO 'producer'@'%';
 GRANT EXECUTE ON PROCEDURE forget_keys TO 'producer'@'%';
@@ -22,6 +24,8 @@ GRANT EXECUTE ON PROCEDURE renew_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE give_back_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE look_at_keys TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE move_outbox TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE put_outbox_aside TO 'consumer'@'%';
 -- Within transactions of handlers.
 GRANT EXECUTE ON PROCEDURE lock_held TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_held TO 'consumer'@'%';

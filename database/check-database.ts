@@ -5,6 +5,7 @@ import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
 import { lookAtKeys } from './events/keys.ts';
 import { addKinds } from './events/kinds.ts';
 import { reviveEvents } from './events/operate.ts';
+import { checkOutbox } from './events/outbox.ts';
 import { countEvents, findSettledEvents } from './events/read.ts';
 import {
   fillEvents,
@@ -38,6 +39,7 @@ const CHECKS = {
     await claimEvents(db, { claimedBy: '', leaseMs: 0, kinds: [] });
     await addKinds(db, []);
     await lookAtKeys(db);
+    await checkOutbox(db);
     // What transactions of handlers are made of.
     const none = { kind: '', limit: 0, maxFailures: 0 };
     await lockEvents(db, { ...none, since: '2000-01-01' });

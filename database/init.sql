@@ -13,11 +13,11 @@ BEGIN
   SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' is not of this version, and stays as it is; run npm run migrate, or load this into another database.')
     INTO refusal FROM information_schema.TABLES AS found
     WHERE found.TABLE_SCHEMA = DATABASE()
-      AND found.TABLE_NAME IN ('DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'Installation')
+      AND found.TABLE_NAME IN ('DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'Installation', 'Outbox')
       AND NOT EXISTS (
         SELECT 1 FROM information_schema.COLUMNS AS ours
         WHERE ours.TABLE_SCHEMA = DATABASE() AND ours.TABLE_NAME = found.TABLE_NAME
-          AND ours.COLUMN_NAME IN ('singleton', 'lease_until', 'looked_at', 'payload_bytes', 'own_due_at', 'first_id')
+          AND ours.COLUMN_NAME IN ('singleton', 'lease_until', 'looked_at', 'payload_bytes', 'own_due_at', 'first_id', 'problem')
       );
   IF refusal IS NOT NULL THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = refusal;
@@ -98,6 +98,15 @@ CREATE TABLE IF NOT EXISTS IdempotencyKeys (
   created_at      DATETIME(3)     NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   PRIMARY KEY (idempotency_key),
   KEY forget (created_at)
+) ENGINE = InnoDB;
+
+-- Events that were written in somebody's own transaction; consumers move them into Events.
+CREATE TABLE IF NOT EXISTS Outbox (
+  id      BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  event   LONGTEXT        NOT NULL, -- {"kind", "payload", "key", "delayMs"}. Not of the type JSON, which would round long numbers
+  problem VARCHAR(255)    NULL,     -- why no event can be made of it; it is passed over
+  PRIMARY KEY (id),
+  KEY to_move (problem, id)
 ) ENGINE = InnoDB;
 
 CREATE TABLE IF NOT EXISTS Installation (
@@ -291,6 +300,52 @@ BEGIN
   END IF;
   SELECT created;
   COMMIT;
+END //
+
+-- Creates events of rows of the outbox and deletes these, for [{"outboxId", "kind", "payload", "key", "delayMs"}, …] in the
+-- order of their ids; answers how many. What somebody else has moved or locked is left out.
+DROP PROCEDURE IF EXISTS move_outbox //
+CREATE PROCEDURE move_outbox(IN given JSON)
+BEGIN
+  DECLARE last_id BIGINT UNSIGNED;
+  DECLARE how_many INT UNSIGNED;
+  DECLARE found, new_events LONGTEXT;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  -- First: whoever moves at the same time waits here, and finds what is left. So later rows never get earlier ids.
+  SELECT id INTO last_id FROM DBStatus FOR UPDATE;
+  IF last_id IS NULL THEN
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The row of DBStatus is missing; load database/init.sql again.';
+  END IF;
+  SELECT JSON_ARRAYAGG(id), COUNT(*) INTO found, how_many FROM (
+    SELECT Outbox.id FROM JSON_TABLE(given, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$.outboxId')) AS asked
+    STRAIGHT_JOIN Outbox FORCE INDEX (PRIMARY) ON Outbox.id = asked.id
+    WHERE Outbox.problem IS NULL
+    LIMIT 10000 FOR UPDATE /*!80000 OF Outbox */ SKIP LOCKED
+  ) AS locked;
+  IF how_many > 0 THEN
+    SET new_events = given;
+    IF how_many < JSON_LENGTH(given) THEN
+      SELECT CONCAT('[', GROUP_CONCAT(asked.new_event ORDER BY asked.position), ']') INTO new_events
+        FROM JSON_TABLE(given, '$[*]' COLUMNS (
+          position FOR ORDINALITY, id BIGINT UNSIGNED PATH '$.outboxId', new_event JSON PATH '$'
+        )) AS asked
+        STRAIGHT_JOIN JSON_TABLE(found, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS kept ON kept.id = asked.id;
+    END IF;
+    UPDATE DBStatus SET id = last_id + how_many;
+    CALL insert_events(last_id, new_events);
+    DELETE Outbox FROM JSON_TABLE(found, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS moved
+      STRAIGHT_JOIN Outbox FORCE INDEX (PRIMARY) ON Outbox.id = moved.id;
+  END IF;
+  SELECT how_many AS moved;
+  COMMIT;
+END //
+
+-- Says of a row of the outbox why no event can be made of it.
+DROP PROCEDURE IF EXISTS put_outbox_aside //
+CREATE PROCEDURE put_outbox_aside(IN outbox_id BIGINT UNSIGNED, IN why VARCHAR(255) CHARACTER SET utf8mb4)
+BEGIN
+  UPDATE Outbox SET problem = why WHERE id = outbox_id AND problem IS NULL;
 END //
 
 -- Forgets up to `row_limit` keys that are older than this, and answers how many. SKIP LOCKED: several producers do it.

@@ -155,7 +155,16 @@ describe('a database with tables of the same names that init.sql did not make', 
   });
 });
 
-const TABLES = ['DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'Installation'];
+const TABLES = [
+  'DBStatus',
+  'Events',
+  'Kinds',
+  'EventPayloads',
+  'EventKeys',
+  'IdempotencyKeys',
+  'Installation',
+  'Outbox',
+];
 
 test('the row types name the columns that init.sql makes', async () => {
   await using database = await createTestDatabase();

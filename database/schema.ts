@@ -8,6 +8,7 @@ export interface Schema {
   EventPayloads: EventPayloadsTable;
   EventKeys: EventKeysTable;
   IdempotencyKeys: IdempotencyKeysTable;
+  Outbox: OutboxTable;
   Installation: InstallationTable;
 }
 
@@ -68,4 +69,10 @@ export interface IdempotencyKeysTable {
   first_id: number;
   how_many: number;
   created_at: Generated<Date>;
+}
+
+export interface OutboxTable {
+  id: Generated<number>;
+  event: string;
+  problem: Generated<string | null>;
 }

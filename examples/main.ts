@@ -55,7 +55,8 @@ async function main(args: string[]): Promise<void> {
 
 function linesOf(example: Example, stage: Stage): string[] {
   const front = example.hasFront ? [`front door: http://localhost:${stage.port('front')}`] : [];
-  return [`ready; the tables are in ${stage.databaseUrl('user')}`, ...front, 'try:', ...example.tries(stage)];
+  const ready = `ready; the tables are in ${stage.databaseUrl('user')}`;
+  return [ready, ...front, 'try:', ...example.tries(stage), 'Ctrl-C stops everything; the data stays'];
 }
 
 runMain('example', main);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { InvalidEventError } from '../database/events/new-event.ts';
 import { countEvents } from '../database/events/read.ts';
 import { claimAll, fillAll, killAll, startTestApp } from '../tests/producer-app.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { QueueFullError } from './create-batcher.ts';
-import { InvalidEventError } from './new-events.ts';
 
 /** What createProducer gives to code in the same process. */
 

@@ -1,10 +1,10 @@
 import type { NewEvent } from '../database/events/create.ts';
 import { DEFAULT_KIND } from '../database/events/limits.ts';
+import { checkNew, InvalidEventError, toNewEvent, withTrace } from '../database/events/new-event.ts';
+import { newEventSchema, newEventsSchema } from '../database/events/new-event-schema.ts';
 import type { SettledEvent } from '../database/events/read.ts';
 import type { Trace } from '../database/events/trace.ts';
 import type { WaitFor } from './completion-poller.ts';
-import { checkNew, InvalidEventError, toNewEvent, withTrace } from './new-events.ts';
-import { newEventSchema, newEventsSchema } from './openapi/schemas.ts';
 
 /** An event to create. Undefined members count as not given. */
 export interface EventInput {
@@ -90,7 +90,7 @@ export function createEventCreator({ createEvents, waitFor, payloadLimit }: Even
 }
 
 /** Undefined for none; what is no JSON is refused. */
-function stringify(payload: unknown, name: string): string | undefined {
+export function stringify(payload: unknown, name: string): string | undefined {
   if (payload === undefined) return undefined;
   try {
     const text: string | undefined = JSON.stringify(payload);

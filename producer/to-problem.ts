@@ -1,7 +1,7 @@
 import { DatabaseError, isRefused } from '../database/database-error.ts';
+import { InvalidEventError } from '../database/events/new-event.ts';
 import { KeyReusedError, QueueFullError } from './create-batcher.ts';
 import { Problem, unavailable } from './http/problem.ts';
-import { InvalidEventError } from './new-events.ts';
 
 /** What a caller is told of an error. The error itself is in the log, under the same request id. */
 export function toProblem(error: unknown): Problem {

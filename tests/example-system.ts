@@ -22,7 +22,7 @@ export async function startExample(name: string, env: Record<string, string> = {
   await copyFreshServer(join(directory, 'examples', name, 'mysql'));
   const npm = await startNpm(['run', 'example', '--', name], {
     env: { ...env, DATA_DIRECTORY: directory },
-    ready: 'try:',
+    ready: 'Ctrl-C stops everything',
   });
   const text = npm.lines.join('\n');
   const [databaseUrl] = /mysql:\/\/user\S+/.exec(text)!;

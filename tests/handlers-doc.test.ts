@@ -29,6 +29,7 @@ test('each block is a module that a consumer can load', async () => {
     ['price'],
     ['report'],
     ['transfer', 'charge'],
+    ['order', 'confirmation'],
     ['ship', 'delivery'],
   ]);
 });

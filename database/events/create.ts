@@ -89,7 +89,7 @@ function hasPayload({ payload }: NewEvent): boolean {
 }
 
 /** In base64 nothing is to be escaped: 4 MB of quotes took the driver four seconds, and became 14 MB. */
-function encodePayload(event: NewEvent): NewEvent {
+export function encodePayload<T extends NewEvent>(event: T): T {
   const { payload } = event;
   return payload === undefined ? event : { ...event, payload: Buffer.from(payload).toString('base64') };
 }
@@ -98,7 +98,8 @@ function saysNothing(event: NewEvent): boolean {
   return Object.keys(event).length === 0;
 }
 
-async function besideForeignClients<T>(db: Database, create: () => Promise<T>): Promise<T> {
+/** Does it again where a client of another language has taken the ids meanwhile. */
+export async function besideForeignClients<T>(db: Database, create: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await create();

@@ -1,5 +1,6 @@
 import { resolver } from 'hono-openapi';
 import { z } from 'zod';
+import { newEventSchema, newEventsSchema } from '../../database/events/new-event-schema.ts';
 import { IDEMPOTENCY_KEY } from '../http/idempotency-key.ts';
 import { databaseDown, header, json, parametersOf, problem, type RouteDescriptions, serverFault } from './parts.ts';
 import {
@@ -9,8 +10,6 @@ import {
   eventSchema,
   filledEventSchema,
   idPathSchema,
-  newEventSchema,
-  newEventsSchema,
 } from './schemas.ts';
 
 const tags = ['events'];

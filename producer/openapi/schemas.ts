@@ -1,26 +1,14 @@
 import { z } from 'zod';
-import { DELAY_LIMIT_MS, EVENTS_LIMIT, KEY_PATTERN, KIND_PATTERN } from '../../database/events/limits.ts';
+import { EVENTS_LIMIT } from '../../database/events/limits.ts';
+import { kindSchema as kind } from '../../database/events/new-event-schema.ts';
 
 /** What goes in and out over HTTP: these schemas validate, and the OpenAPI document is generated from them. */
 
 const id = z.int().min(1).meta({ description: 'The event’s id: 1, 2, 3 … without gaps', example: 7 });
 
-const KIND_RULE = 'must be 1 to 64 characters of a-z, 0-9, ".", "_" and "-", beginning with a letter';
-const KEY_RULE = 'must be 1 to 255 characters of well-formed text, none of them a control character';
-const DELAY_RULE = `must be a whole number of milliseconds, 0 to ${DELAY_LIMIT_MS}`;
-const EVENTS_RULE = `must be a list of 1 to ${EVENTS_LIMIT} events`;
-const EVENT_RULE = 'must be a JSON object; kind, payload, key and delayMs are its members, none of them required';
-const unknownMember = ([name = '']: string[]) =>
-  `has the unknown member ${JSON.stringify(name.slice(0, 50))}; kind, payload, key and delayMs are known`;
-
 export const eventCountSchema = z
   .object({ events: z.int().min(0).meta({ description: 'How many events were ever created', example: 42 }) })
   .meta({ id: 'EventCount' });
-
-const kind = z
-  .string({ error: KIND_RULE })
-  .regex(KIND_PATTERN, { error: KIND_RULE })
-  .meta({ description: 'The sort of work; a kind exists from its first use', example: 'email' });
 
 const valor = z
   .unknown()
@@ -69,52 +57,6 @@ export const problemSchema = z
     id: id.optional().meta({ description: 'The event that this is about' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
-
-/** What a create may say of its event. Unknown members are refused rather than ignored. */
-export const newEventSchema = z
-  .strictObject(
-    {
-      kind: kind.optional().meta({ description: 'The sort of work, by default word', example: 'email' }),
-      payload: z
-        .unknown()
-        .optional()
-        .meta({
-          description: 'What the handler gets: any JSON, kept digit for digit, by default at most 65,536 bytes',
-          example: { to: 'ana@example.org' },
-        }),
-      key: z
-        .string({ error: KEY_RULE })
-        .regex(KEY_PATTERN, { error: KEY_RULE })
-        .optional()
-        .meta({ description: 'Events with the same key are worked on one at a time, by id', example: 'client-5' }),
-      delayMs: z
-        .int({ error: DELAY_RULE })
-        .min(0, { error: DELAY_RULE })
-        .max(DELAY_LIMIT_MS, { error: DELAY_RULE })
-        .optional()
-        .meta({ description: 'How long nobody works on it yet', example: 10_000 }),
-    },
-    { error: ({ code, keys }) => (code === 'unrecognized_keys' ? unknownMember(keys) : EVENT_RULE) },
-  )
-  .meta({ id: 'NewEvent' });
-
-export const newEventsSchema = z
-  .strictObject(
-    {
-      events: z.preprocess(
-        limitLength,
-        z.array(newEventSchema, { error: EVENTS_RULE }).min(1, { error: EVENTS_RULE }).max(EVENTS_LIMIT),
-      ),
-    },
-    { error: 'must have no other member beside "events"' },
-  )
-  .meta({ id: 'NewEvents' });
-
-/** Before its elements are looked at, of which there may be millions. */
-function limitLength(list: unknown, context: z.RefinementCtx): unknown {
-  if (Array.isArray(list) && list.length > EVENTS_LIMIT) context.addIssue(EVENTS_RULE);
-  return list;
-}
 
 /** A number in plain digits: `1e3`, `01` and ` 5` are none. Matched as text before it is parsed, so no digit is rounded away. */
 function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) {

@@ -1,6 +1,7 @@
 import type { Context, Hono } from 'hono';
 import type { NewEvent } from '../../database/events/create.ts';
 import { EVENTS_LIMIT } from '../../database/events/limits.ts';
+import { InvalidEventError, withTrace } from '../../database/events/new-event.ts';
 import type { EventView } from '../../database/events/read.ts';
 import { createHeldRequests, type HeldRequestsDeps, type HoldRequest } from '../held-requests.ts';
 import { allow } from '../http/allow-methods.ts';
@@ -11,7 +12,6 @@ import { preferenceApplied, preferredWait } from '../http/prefer.ts';
 import { Problem } from '../http/problem.ts';
 import { readQuery } from '../http/query.ts';
 import type { RequestVariables } from '../http/request-log.ts';
-import { InvalidEventError, withTrace } from '../new-events.ts';
 import { createQuerySchema, noQuerySchema } from '../openapi/schemas.ts';
 import { noEvent, toEventId } from './event-id.ts';
 import { eventJson } from './event-json.ts';

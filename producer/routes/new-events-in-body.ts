@@ -1,8 +1,8 @@
 import type { NewEvent } from '../../database/events/create.ts';
+import { checkNew, InvalidEventError, PLAIN_EVENT, payloadIn, toNewEvent } from '../../database/events/new-event.ts';
+import { newEventSchema, newEventsSchema } from '../../database/events/new-event-schema.ts';
+import { memberText, textsIn } from '../../database/events/raw-json.ts';
 import { type BodyLimits, type JsonBody, SMALL_BODY } from '../http/body.ts';
-import { memberText, textsIn } from '../http/raw-json.ts';
-import { checkNew, InvalidEventError, PLAIN_EVENT, toNewEvent } from '../new-events.ts';
-import { newEventSchema, newEventsSchema } from '../openapi/schemas.ts';
 
 /** Bytes of a list of events. */
 export const LIST_LIMIT = 8_388_608;
@@ -43,9 +43,4 @@ export function refuseList(body: JsonBody | undefined): void {
 
 function isList({ value }: JsonBody): boolean {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, 'events');
-}
-
-/** JSON.parse rounds numbers and forgets repeated members; the text has them. */
-function payloadIn(eventText: string, event: object): string | undefined {
-  return Object.hasOwn(event, 'payload') ? memberText(eventText, 'payload') : undefined;
 }

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { NewEvent } from '../database/events/create.ts';
-import { toTraceText } from '../database/events/trace.ts';
-import type { newEventSchema } from './openapi/schemas.ts';
+import type { NewEvent } from './create.ts';
+import type { newEventSchema } from './new-event-schema.ts';
+import { memberText } from './raw-json.ts';
+import { toTraceText } from './trace.ts';
 
 /** An event that says nothing of itself, as most do: one object for all of them. */
 export const PLAIN_EVENT: NewEvent = Object.freeze({});
@@ -67,4 +68,9 @@ export function toNewEvent(
     ...(key !== undefined && { key }),
     ...(delayMs !== undefined && { delayMs }),
   };
+}
+
+/** The payload of an event in its JSON text, as it was sent: JSON.parse rounds numbers and forgets repeated members. */
+export function payloadIn(eventText: string, event: object): string | undefined {
+  return Object.hasOwn(event, 'payload') ? memberText(eventText, 'payload') : undefined;
 }

@@ -1,0 +1,27 @@
+import { LARGEST_PAYLOAD_LIMIT } from '../database/events/limits.ts';
+import { checkNew, toNewEvent } from '../database/events/new-event.ts';
+import { newEventsSchema } from '../database/events/new-event-schema.ts';
+import { insertIntoOutbox } from '../database/events/outbox.ts';
+import type { UserTransaction } from '../database/transaction-session.ts';
+import { type EventInput, stringify } from './event-creator.ts';
+
+/**
+ * Writes 1 to 10,000 events to the outbox in your own transaction `trx`, a Kysely: they come into being if it commits, and
+ * only then. A consumer moves them soon after, in the order in which they were written, each once. Their payloads may have
+ * 1,048,576 bytes. Rejects with an InvalidEventError as `create` does, and then nothing was written.
+ *
+ * @example await db.transaction().execute(async (trx) => {
+ *   await trx.insertInto('orders').values(order).execute();
+ *   await addToOutbox(trx, [{ kind: 'email', payload: { to: order.email } }]);
+ * });
+ */
+export async function addToOutbox(trx: UserTransaction, events: readonly EventInput[]): Promise<void> {
+  const checked = checkNew(newEventsSchema, { events }, 'The create').events;
+  const texts = checked.map(({ payload, ...members }, index) => {
+    const name = `events[${index}].payload`;
+    const text = stringify(payload, name);
+    toNewEvent(members, text, { payloadLimit: LARGEST_PAYLOAD_LIMIT, name });
+    return JSON.stringify({ ...members, payload });
+  });
+  await insertIntoOutbox(trx, texts);
+}
