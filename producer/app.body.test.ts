@@ -51,6 +51,7 @@ describe.each([
     ['an empty object', () => withLength('{}')],
     ['an empty object in chunks', () => chunked([' {', '} '])],
     ['an empty object with a charset', () => withLength('{}', { 'Content-Type': 'Application/JSON; charset=utf-8' })],
+    ['a Request of this process, without a length', () => ({ body: '{}', headers: JSON_TYPE })],
     ['exactly as much as the limit', () => withLength(padded(limit))],
     ['as much in chunks', () => chunked([padded(limit).slice(0, 1_000), padded(limit).slice(1_000)])],
   ])('takes %s', async (_, sent) => {

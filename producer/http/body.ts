@@ -38,9 +38,14 @@ export function createJsonReader({ maxBytes, detail }: BodyLimit): ReadJson {
   return (c) => {
     const { headers } = c.req.raw;
     const length = Number(headers.get('content-length'));
-    if (length === 0 && !headers.has('transfer-encoding')) return undefined;
-    return length > maxBytes ? onError() : parseBody(c, limitChunks);
+    if (length > maxBytes) return onError();
+    return length > 0 || hasUnknownLength(headers) ? parseBody(c, limitChunks) : undefined;
   };
+}
+
+/** Over HTTP/1.1 only chunks have no length. A Request that is made in this process has none either, and a type if it has a body. */
+function hasUnknownLength(headers: Headers): boolean {
+  return headers.has('transfer-encoding') || (headers.has('content-type') && !headers.has('content-length'));
 }
 
 type LimitChunks = ReturnType<typeof bodyLimit>;
@@ -67,7 +72,7 @@ async function parseBody(c: Context, limitChunks: LimitChunks): Promise<JsonBody
 async function readBytes(c: Context, limitChunks: LimitChunks): Promise<ArrayBuffer> {
   try {
     // A body with a length needs no second limit, and for this one a stream would be made.
-    if (c.req.raw.headers.has('transfer-encoding')) await limitChunks(c, async () => {});
+    if (hasUnknownLength(c.req.raw.headers)) await limitChunks(c, async () => {});
     return await c.req.arrayBuffer();
   } catch (error) {
     // The sender left, was too slow or broke off. Only a reader of the log sees this.
