@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 /** Who may import whom, and who alone may do what: design rules that a reader relies on. */
 
 const FOLDERS = ['process', 'database', 'handlers', 'producer', 'consumer', 'cli', 'word-service', 'start'];
+const examples = globSync('examples/*/**/*.ts').filter((file) => !file.endsWith('.test.ts'));
 const files = FOLDERS.flatMap((folder) => globSync(`${folder}/**/*.ts`)).filter((file) => !file.endsWith('.test.ts'));
 const sourceOf = (file: string) => readFileSync(file, 'utf8');
 const codeOf = (file: string) => sourceOf(file).replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
@@ -46,6 +47,17 @@ test.each(FOLDERS)('%s imports only from the folders below it', (folder) => {
     const others = foldersOf(file).filter((other) => !MAY_IMPORT[folder]!.includes(other));
     expect({ file, others }).toEqual({ file, others: [] });
   }
+});
+
+/** So that whoever copies one needs nothing else of ours. */
+test('an example imports the public index.ts, and of the rest only how a process is set and run', () => {
+  const others = examples.flatMap((file) =>
+    foldersOf(file)
+      .filter((folder) => !['index.ts', 'process'].includes(folder))
+      .map((folder) => ({ file, folder })),
+  );
+  expect(examples.length).toBeGreaterThan(3);
+  expect(others).toEqual([]);
 });
 
 test('the product knows neither its tests nor its benchmark', () => {
