@@ -11,7 +11,7 @@ import { createProcessor } from './processor.ts';
 type App = ReturnType<typeof createProcessor>;
 
 const at = '2026-01-02T03:04:05.678Z';
-const send = (app: App, method: string, path: string, body?: object) =>
+const send = async (app: App, method: string, path: string, body?: object) =>
   app.request(path, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
 const pay = (app: App, correlationId: string = randomUUID(), more: object = { requestedAt: at }) =>
   send(app, 'POST', '/payments', { correlationId, amount: 19.9, ...more });
