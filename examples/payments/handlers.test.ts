@@ -16,7 +16,7 @@ import { connectProcessor } from './processors.ts';
 
 /** What the handler makes of each answer of a processor: paid once, whatever it was told. */
 
-const LONGEST_DELAY_MS = 200;
+const LONGEST_DELAY_MS = 400;
 const LONG_AGO = new Date('2026-01-02T03:04:05.678Z');
 
 const database = await useTestDatabase();
@@ -36,7 +36,7 @@ type Trouble = (pay: () => Promise<Response>, cut: () => void) => Promise<Respon
 
 async function startProcessor() {
   let app = createProcessor();
-  const troubles = new Map<string, Trouble>();
+  const troubles = new Map<string, Trouble[]>();
   let healthCalls = 0;
   const respond = getRequestListener(async (request, env) => {
     const { socket } = (env as { incoming: { socket: { destroy: () => void } } }).incoming;
@@ -45,8 +45,7 @@ async function startProcessor() {
     const body = await request.text();
     const { correlationId: id } = JSON.parse(body) as { correlationId: string };
     const pay = async () => app.request('/payments', { method: 'POST', body });
-    const trouble = troubles.get(id) ?? pay;
-    troubles.delete(id);
+    const trouble = troubles.get(id)?.shift() ?? pay;
     return trouble(pay, () => socket.destroy());
   });
   const server = createServer((request, response) => void respond(request, response)).listen(0, '127.0.0.1');
@@ -60,8 +59,8 @@ async function startProcessor() {
     renew: () => {
       app = createProcessor();
     },
-    /** At the first attempt to pay `id`. */
-    meet: (id: string, trouble: Trouble) => troubles.set(id, trouble),
+    /** At the first attempts to pay `id`. */
+    meet: (id: string, ...first: Trouble[]) => troubles.set(id, first),
     set: (path: string, body: object) =>
       app.request(`/admin/configurations/${path}`, { method: 'PUT', body: JSON.stringify(body) }),
     pay: (id: string) =>
@@ -111,6 +110,7 @@ async function rows() {
 
 const json = (status: number) => Response.json({ message: 'trouble' }, { status });
 
+const refuse: Trouble = async () => new Response(null, { status: 429 });
 const unknown: Record<string, Trouble> = {
   'no answer, after it was stored': async (pay, cut) => (await pay(), cut(), json(500)),
   'no answer, before it is stored': async (pay, cut) => (cut(), pay()),
@@ -128,7 +128,8 @@ const unknown: Record<string, Trouble> = {
 test('after an unknown outcome it is looked up when nothing is under way any more, and paid once', async () => {
   await cheaper.set('delay', { delay: LONGEST_DELAY_MS });
   const ids = new Map(Object.keys(unknown).map((name) => [name, randomUUID() as string]));
-  for (const [name, id] of ids) cheaper.meet(id, unknown[name]!);
+  // Whoever looks too early finds nothing, is refused, and pays the other one.
+  for (const [name, id] of ids) cheaper.meet(id, unknown[name]!, ...(name.endsWith('not stored') ? [] : [refuse]));
   for (const id of ids.values()) await accept(id);
   startConsumer();
   await untilFilled(ids.size);
