@@ -12,7 +12,7 @@ const DATABASE_URL = secret(
 export const shownSettings = {
   LONGEST_DELAY_MS: milliseconds({
     default: 2_000,
-    why: 'The longest delay of a processor; a second after twice as long nothing is under way any more',
+    why: 'The longest delay of a processor; a payment is stored after twice as long and a second, or never',
   }),
 };
 

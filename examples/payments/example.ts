@@ -34,7 +34,7 @@ export const example: Example = {
     return [
       `curl -i ${front}/payments ${json} '{"correlationId":"'$(cat /proc/sys/kernel/random/uuid)'","amount":19.90}'`,
       `curl ${front}/payments-summary`,
-      `curl -X PUT http://localhost:${port('default')}/admin/configurations/failure ${json} '{"failure":true}'   # within 5 s all go to fallback, http://localhost:${port('fallback')}`,
+      `curl -X PUT http://localhost:${port('default')}/admin/configurations/failure ${json} '{"failure":true}'   # now fallback is paid: http://localhost:${port('fallback')}`,
       `curl -i -X POST ${front}/purge-payments`,
     ];
   },

@@ -108,6 +108,11 @@ async function rows() {
   return rows;
 }
 
+const connected = {
+  default: connectProcessor('default', cheaper.url, 1_000),
+  fallback: connectProcessor('fallback', dearer.url, 1_000),
+};
+
 const json = (status: number) => Response.json({ message: 'trouble' }, { status });
 
 const refuse: Trouble = async () => new Response(null, { status: 429 });
@@ -183,9 +188,6 @@ test('a payment that is sent ten times is paid once', async () => {
 test('of several processes one asks service-health, and all know the answer', async () => {
   await sql`UPDATE processor_health SET asked_at = '1970-01-01'`.execute(db);
   await cheaper.set('failure', { failure: true });
-  const connected = (['default', 'fallback'] as const).map((name) =>
-    connectProcessor(name, { default: cheaper, fallback: dearer }[name].url, 1_000),
-  );
   const before = cheaper.healthCalls();
   const processes = Array.from({ length: 4 }, () => createHealth(database.connect({ url: consumerUrl }), connected));
   const known = () => Promise.all(processes.map(async (whoIsWell) => (await whoIsWell()).map(({ name }) => name)));
@@ -196,7 +198,6 @@ test('of several processes one asks service-health, and all know the answer', as
 });
 
 test('the cheaper one is first unless the other is half a second faster, and who fails is left out', async () => {
-  const connected = (['fallback', 'default'] as const).map((name) => connectProcessor(name, cheaper.url, 1_000));
   const names = async () => (await createHealth(db, connected)()).map(({ name }) => name);
   const say = (state: string) =>
     sql`UPDATE processor_health SET ${sql.raw(state)} WHERE processor = 'default'`.execute(db);

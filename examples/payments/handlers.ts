@@ -9,10 +9,10 @@ const { DATABASE_URL, DEFAULT_PROCESSOR_URL, FALLBACK_PROCESSOR_URL, LONGEST_DEL
 // A payment may wait in a processor's queue for as long as another takes, before its own delay begins.
 const SETTLE_MS = 2 * LONGEST_DELAY_MS + 1_000;
 const db = connectDatabase({ url: DATABASE_URL });
-const processors = [
-  connectProcessor('default', DEFAULT_PROCESSOR_URL, SETTLE_MS),
-  connectProcessor('fallback', FALLBACK_PROCESSOR_URL, SETTLE_MS),
-];
+const processors = {
+  default: connectProcessor('default', DEFAULT_PROCESSOR_URL, SETTLE_MS),
+  fallback: connectProcessor('fallback', FALLBACK_PROCESSOR_URL, SETTLE_MS),
+};
 const whoIsWell = createHealth(db, processors);
 
 async function pay({ payload, attempt, waits, signal }: HandlerInput<Omit<Receipt, 'requestedAt'>>) {
@@ -21,11 +21,12 @@ async function pay({ payload, attempt, waits, signal }: HandlerInput<Omit<Receip
   // An earlier attempt that did not end in later() may have sent it, and may have died before it wrote that down.
   if (attempt > waits + 1) {
     await sleep(SETTLE_MS, undefined, { signal });
-    for (const processor of processors) {
+    for (const processor of Object.values(processors)) {
       const receipt = await processor.find(payload.correlationId, signal);
       if (receipt) return record(processor, receipt);
     }
   }
+  // The database is asked after the look: a consumer that is cut off from it sends nothing.
   for (const processor of await whoIsWell()) {
     const receipt = { ...payload, requestedAt: new Date().toISOString() };
     const sent = await processor.send(receipt, signal);

@@ -11,19 +11,19 @@ const isDue = sql`asked_at < UTC_TIMESTAMP(3) - INTERVAL 5200000 MICROSECOND`;
 const FEE_MS = 500;
 
 /** Tells which processors are well, the better one first. All processes share what one of them has asked. */
-export function createHealth(db: UserTransaction, processors: readonly Processor[]): () => Promise<Processor[]> {
+export function createHealth(db: UserTransaction, processors: Record<ProcessorName, Processor>) {
   let lookedAt = -Infinity;
   let latest: Promise<Processor[]>;
   const look = async () => {
-    const { rows } = await sql<{ processor: ProcessorName; failing: number; min_response_ms: number; due: number }>`
-      SELECT processor, failing, min_response_ms, ${isDue} AS due FROM processor_health`.execute(db);
-    const rowOf = ({ name }: Processor) => rows.find(({ processor }) => processor === name)!;
-    for (const processor of processors) if (rowOf(processor).due) ask(db, processor).catch(() => {});
-    const costOf = (processor: Processor) =>
-      rowOf(processor).min_response_ms + (processor.name === 'fallback' ? FEE_MS : 0);
-    return processors.filter((one) => !rowOf(one).failing).toSorted((a, b) => costOf(a) - costOf(b));
+    const { rows } = await sql<{ processor: ProcessorName; failing: number; due: number }>`
+      SELECT processor, failing, ${isDue} AS due FROM processor_health
+      ORDER BY min_response_ms + IF(processor = 'fallback', ${FEE_MS}, 0)`.execute(db);
+    for (const { processor, due } of rows) {
+      if (due) ask(db, processors[processor]).catch(() => {}); // it is due again soon
+    }
+    return rows.filter(({ failing }) => !failing).map(({ processor }) => processors[processor]);
   };
-  return () => {
+  return (): Promise<Processor[]> => {
     if (performance.now() - lookedAt > LOOK_MS) {
       lookedAt = performance.now();
       latest = look();
