@@ -7,6 +7,7 @@ import {
   configure,
   countInconsistent,
   countPaid,
+  countRecorded,
   findMispaid,
   postPayment,
   runJudgedLoad,
@@ -89,11 +90,6 @@ async function preferTheCheaper({ front, processors }: System): Promise<void> {
     default: await totalsOf(processors.default),
     fallback: await totalsOf(processors.fallback),
   });
-}
-
-async function countRecorded(front: string): Promise<number> {
-  const { default: cheaper, fallback } = await summaryOf(front);
-  return cheaper.totalRequests + fallback.totalRequests;
 }
 
 async function purge({ front, processors }: System): Promise<void> {

@@ -36,6 +36,12 @@ const FAILURES: readonly [name: Name, from: number, to: number][] = [
 
 /** Resolves when every payment that a caller began is accepted. */
 export async function runJudgedLoad(load: Load): Promise<Accepted> {
+  const [accepted] = await Promise.all([postPayments(load), makeWorse(load)]);
+  return accepted;
+}
+
+/** The callers alone. */
+export async function postPayments(load: Pick<Load, 'front' | 'users' | 'seconds'>): Promise<Accepted> {
   const accepted: Accepted = { payments: new Map(), latencies: [], repeats: 0, startedAt: Date.now(), endedAt: 0 };
   const endAt = accepted.startedAt + load.seconds * 1_000;
   const user = async (_: unknown, index: number) => {
@@ -45,7 +51,7 @@ export async function runJudgedLoad(load: Load): Promise<Accepted> {
       await sleep(1_000);
     }
   };
-  await Promise.all([...Array.from({ length: load.users }, user), makeWorse(load)]);
+  await Promise.all(Array.from({ length: load.users }, user));
   accepted.endedAt = Date.now();
   return accepted;
 }
@@ -105,6 +111,12 @@ export async function summaryOf(front: string, range = ''): Promise<Record<Name,
   return (await (await fetch(`${front}/payments-summary${range}`)).json()) as Record<Name, Totals>;
 }
 
+/** How many payments the summary has. */
+export async function countRecorded(front: string): Promise<number> {
+  const { default: cheaper, fallback } = await summaryOf(front);
+  return cheaper.totalRequests + fallback.totalRequests;
+}
+
 /** How many payments both processors have. */
 export async function countPaid({ processors }: Pick<Load, 'processors'>): Promise<number> {
   const totals = await Promise.all(Object.values(processors).map((url) => totalsOf(url)));
@@ -129,7 +141,11 @@ export async function findMispaid({ processors }: Pick<Load, 'processors'>, ids:
 }
 
 /** Of this window: whether the summary and the processors agree, on each processor's number and amount. */
-async function isConsistent({ front, processors }: Pick<Load, 'front' | 'processors'>, from: number, to: number) {
+export async function isConsistent(
+  { front, processors }: Pick<Load, 'front' | 'processors'>,
+  from: number,
+  to: number,
+) {
   const range = `?from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
   const [ours, ...theirs] = await Promise.all([
     summaryOf(front, range),
