@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
@@ -33,20 +32,15 @@ export const payments: Scenario = {
   what: 'the example payments under its judged load: 1 to 550 callers in 60 s, processors that get slow and fail',
   seconds: 100,
   async run(stage) {
-    const directory = await mkdtemp(join(tmpdir(), 'event-queue-payments-'));
     const shape = { users: stage.pick(550, 100), seconds: stage.pick(60, 15) };
-    try {
-      const alone = await loadNginxAlone(join(directory, 'alone'), { ...shape, seconds: shape.seconds / 3 }, stage);
-      return { rows: await loadPayments(directory, shape, alone, stage) };
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    const alone = await loadNginxAlone({ ...shape, seconds: shape.seconds / 3 }, stage);
+    return { rows: await loadPayments(shape, alone, stage) };
   },
 };
 
 type Shape = Pick<Load, 'users' | 'seconds'>;
 
-async function loadPayments(directory: string, shape: Shape, alone: number[], { say }: Stage): Promise<Row[]> {
+async function loadPayments(shape: Shape, alone: number[], { directory, say }: Stage): Promise<Row[]> {
   say('starting the example');
   const env = { DATA_DIRECTORY: directory };
   const npm = await startNpm(['run', 'example', '--', 'payments'], { env, ready: 'try:' });
@@ -126,7 +120,7 @@ function memoryOf(npm: NpmProcess): Record<string, number> {
   const parts: Record<string, RegExp> = {
     'two API processes': /payments\/main\.ts/,
     'two consumers': /consumer\/main\.ts/,
-    nginx: /nginx: master/,
+    "nginx's worker": /nginx: worker/,
     MySQL: /(mysqld|mariadbd) /,
   };
   const processes = npm.processes();
@@ -148,10 +142,11 @@ const ANSWERS_ITSELF = `
   }`;
 
 /** The latencies of the same callers, in ascending order, when nginx answers by itself. */
-async function loadNginxAlone(directory: string, shape: Shape, { say }: Stage): Promise<number[]> {
+async function loadNginxAlone(shape: Shape, { directory: parent, say }: Stage): Promise<number[]> {
   say(`nginx alone for ${shape.seconds} s`);
   const port = await freePort();
   const front = `http://127.0.0.1:${port}`;
+  const directory = join(parent, 'nginx-alone');
   const conf = `${directory}.conf`;
   await writeFile(conf, ANSWERS_ITSELF);
   const args = layOutNginx(directory, port, [], conf);

@@ -42,5 +42,5 @@ function record({ name }: Processor, receipt: Receipt) {
 }
 
 export default defineHandlers({
-  payment: { payload: paymentSchema, concurrency: 400, attempts: 1_000_000, retryDelayMs: 100, handle: pay },
+  payment: { payload: paymentSchema, concurrency: 250, attempts: 1_000_000, retryDelayMs: 100, handle: pay },
 });
