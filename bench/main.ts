@@ -8,7 +8,7 @@ import { drawCharts } from './charts/draw-charts.ts';
 import { runPeers } from './peers.ts';
 import { type Results, resultPath, writeResult } from './results.ts';
 import { runScenarios } from './run-scenarios.ts';
-import { scenarios } from './scenarios.ts';
+import { exampleScenarios, scenarios } from './scenarios.ts';
 import { showNumber, toTable } from './table.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -17,7 +17,7 @@ const say = (line: string) => process.stderr.write(`${line}\n`);
 async function main(): Promise<void> {
   const args = parseArguments(
     process.argv.slice(2),
-    scenarios.flatMap(({ names }) => names),
+    [...scenarios, ...exampleScenarios].flatMap(({ names }) => names),
   );
   if (args.help) {
     process.stdout.write(HELP);
@@ -29,7 +29,8 @@ async function main(): Promise<void> {
 
   await installPrograms(missingPrograms(), say);
   const isChosen = (names: readonly string[]) => names.some((name) => args.only.includes(name));
-  const chosen = args.only.length === 0 ? scenarios : scenarios.filter(({ names }) => isChosen(names));
+  const chosen =
+    args.only.length === 0 ? scenarios : [...scenarios, ...exampleScenarios].filter(({ names }) => isChosen(names));
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-bench-'));
   try {
     const results = await runScenarios(chosen, args, directory, say, interrupted);

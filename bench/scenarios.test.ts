@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { scenarios } from './scenarios.ts';
+import { exampleScenarios, scenarios } from './scenarios.ts';
 
 /** Measured beside other queues: peers/bars.ts. */
 const PEERS = ['B14', 'B19'];
@@ -11,6 +11,12 @@ test('every scenario is there once, and README.md has a line for it', () => {
   expect(names.toSorted((a, b) => all.indexOf(a) - all.indexOf(b))).toEqual(all);
   const readme = readFileSync('bench/README.md', 'utf8');
   expect(all.filter((name) => !readme.includes(`| ${name} |`))).toEqual([]);
+});
+
+test('every example that is measured has a line in README.md', () => {
+  const readme = readFileSync('bench/README.md', 'utf8');
+  const names = exampleScenarios.flatMap((scenario) => scenario.names);
+  expect(names.filter((name) => !readme.includes(`| ${name} |`))).toEqual([]);
 });
 
 test('a full run is estimated at less than twelve minutes', () => {

@@ -9,6 +9,7 @@ import { drainManyConsumers } from './scenarios/drain-many-consumers.ts';
 import { drainOneConsumer } from './scenarios/drain-one-consumer.ts';
 import { heldRequests } from './scenarios/held-requests.ts';
 import { idle } from './scenarios/idle.ts';
+import { payments } from './scenarios/payments.ts';
 import { steadyState } from './scenarios/steady-state.ts';
 import { throughNginx } from './scenarios/through-nginx.ts';
 
@@ -27,3 +28,6 @@ export const scenarios: readonly Scenario[] = [
   idle,
   steadyState,
 ];
+
+/** Of the systems in examples/: measured when they are asked for by name. */
+export const exampleScenarios: readonly Scenario[] = [payments];

@@ -43,6 +43,8 @@ interface NodeOptions {
 
 /** Where a scenario plays: an empty database, and whatever processes it starts, until it is over. */
 export interface Stage extends AsyncDisposable {
+  /** For what the scenario writes down; removed at the end of the run. */
+  directory: string;
   quick: boolean;
   steadySeconds: number;
   /** How often each side of a ratio is measured. */
@@ -121,6 +123,7 @@ export function createStage(options: StageOptions): Stage {
   }
 
   return {
+    directory,
     quick,
     steadySeconds: options.steadySeconds,
     rounds: 3,
