@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { connectDatabase, createProducer, runConsumer } from '../../index.ts';
+import { runMain } from '../../process/run-main.ts';
+import { readEnvironment, readSettings } from '../../process/settings.ts';
+import { stopSignal } from '../../process/stop-signal.ts';
+import { createApi } from './api.ts';
+import { accountsSettings } from './config.ts';
+import handlers from './handlers.ts';
+
+/** Creates the events and handles them. Start as many as you like: any of them may handle what another has created. */
+async function main(): Promise<void> {
+  const { DATABASE_URL, PORT, WAIT_MS } = readSettings(accountsSettings, readEnvironment());
+  const stopped = stopSignal();
+  const stop = new AbortController();
+  const db = connectDatabase({ url: DATABASE_URL });
+  // The other process may have filled the event, and this one hears of it at a poll.
+  const producer = createProducer({ db, syncPollMs: 5 });
+  const app = createApi({ db, producer, waitMs: WAIT_MS });
+  const working = Promise.all([
+    producer.run(stop.signal),
+    runConsumer({ db, handlers, signal: stop.signal, name: `accounts-${PORT}` }),
+  ]);
+  // Longer than nginx keeps a connection: so it is never closed while a request is on its way into it.
+  const server = createServer({ keepAliveTimeout: 65_000 }, getRequestListener(app.fetch));
+  await once(server.listen({ port: PORT, host: '127.0.0.1', backlog: 4_096 }), 'listening');
+  await Promise.race([stopped, working]);
+  server.close();
+  await once(server, 'close');
+  stop.abort();
+  await working;
+  await db.destroy();
+  process.exit(0);
+}
+
+runMain('accounts', main);
