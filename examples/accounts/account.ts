@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const transactionSchema = z.object({
   valor: z.int().positive(),
   tipo: z.enum(['c', 'd']),
-  descricao: z.string().refine((text) => text.isWellFormed() && text !== '' && [...text].length <= 10),
+  descricao: z.string().regex(/^\P{Cs}{1,10}$/u), // characters, and no half of one
 });
 
 export interface Account {
@@ -24,6 +24,6 @@ export function applyTransaction(
 }
 
 /** Past 2^53 cents a sum would no longer be exact. */
-export function isAllowed({ saldo }: Account, limite: number): boolean {
+export function isAllowed(saldo: number, limite: number): boolean {
   return saldo >= -limite && Number.isSafeInteger(saldo);
 }

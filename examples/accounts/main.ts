@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
+import { serve } from '@hono/node-server';
 import { connectDatabase, createProducer, runConsumer } from '../../index.ts';
 import { runMain } from '../../process/run-main.ts';
 import { readEnvironment, readSettings } from '../../process/settings.ts';
@@ -16,15 +15,15 @@ async function main(): Promise<void> {
   const stop = new AbortController();
   const db = connectDatabase({ url: DATABASE_URL });
   // The other process may have filled the event, and this one hears of it at a poll.
-  const producer = createProducer({ db, syncPollMs: 5 });
+  const producer = createProducer({ db, syncPollMs: 5, createWaitMs: WAIT_MS });
   const app = createApi({ db, producer, waitMs: WAIT_MS });
   const working = Promise.all([
     producer.run(stop.signal),
-    runConsumer({ db, handlers, signal: stop.signal, name: `accounts-${PORT}` }),
+    runConsumer({ db, handlers, signal: stop.signal, name: `accounts-${PORT}`, leaseMs: 5_000 }),
   ]);
   // Longer than nginx keeps a connection: so it is never closed while a request is on its way into it.
-  const server = createServer({ keepAliveTimeout: 65_000 }, getRequestListener(app.fetch));
-  await once(server.listen({ port: PORT, host: '127.0.0.1', backlog: 4_096 }), 'listening');
+  const serverOptions = { keepAliveTimeout: 65_000 };
+  const server = serve({ fetch: app.fetch, port: PORT, hostname: '127.0.0.1', serverOptions });
   await Promise.race([stopped, working]);
   server.close();
   await once(server, 'close');

@@ -1,14 +1,12 @@
 CREATE TABLE IF NOT EXISTS accounts (
   id INT UNSIGNED PRIMARY KEY,
-  credit_limit BIGINT NOT NULL,
-  balance BIGINT NOT NULL DEFAULT 0,
-  seq BIGINT NOT NULL DEFAULT 0 -- of its last transaction
+  credit_limit BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS account_events (
   account_id INT UNSIGNED NOT NULL,
   seq BIGINT NOT NULL, -- 1, 2, 3 … in each account
-  amount BIGINT NOT NULL,
-  type CHAR(1) NOT NULL,
+  amount BIGINT NOT NULL, -- cents
+  type CHAR(1) NOT NULL, -- c or d
   description VARCHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   occurred_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   balance BIGINT NOT NULL, -- after it
@@ -23,6 +21,6 @@ CREATE TABLE IF NOT EXISTS account_snapshots (
 INSERT IGNORE INTO accounts (id, credit_limit) VALUES (1, 100000), (2, 80000), (3, 1000000), (4, 10000000), (5, 500000);
 -- One process creates and handles, which neither 'producer' nor 'consumer' may do alone. Here it is 'user'; elsewhere make
 -- an account with the rights of both and these.
-GRANT SELECT, UPDATE ON accounts TO 'consumer'@'%';
+GRANT SELECT ON accounts TO 'consumer'@'%';
 GRANT SELECT, INSERT ON account_events TO 'consumer'@'%';
 GRANT SELECT, INSERT ON account_snapshots TO 'consumer'@'%';

@@ -7,8 +7,8 @@ import { accountsSettings } from '../config.ts';
 
 interface Row {
   id: number;
-  saldo: number;
-  seq: number;
+  saldo: number | null;
+  seq: number | null;
   snapshotSaldo: number | null;
   snapshotSeq: number | null;
   valor: number | null;
@@ -21,9 +21,11 @@ async function main(): Promise<void> {
   const db = connectDatabase({ url: DATABASE_URL });
   // One statement sees one moment, also while transactions go on.
   const { rows } = await sql<Row>`
-    SELECT a.id, a.balance AS saldo, a.seq, s.balance AS snapshotSaldo, s.seq AS snapshotSeq,
+    SELECT a.id, last.balance AS saldo, last.seq, s.balance AS snapshotSaldo, s.seq AS snapshotSeq,
       e.amount AS valor, e.type AS tipo
     FROM accounts a
+    LEFT JOIN account_events last ON last.account_id = a.id
+      AND last.seq = (SELECT MAX(seq) FROM account_events WHERE account_id = a.id)
     LEFT JOIN account_snapshots s ON s.account_id = a.id
       AND s.seq = (SELECT MAX(seq) FROM account_snapshots WHERE account_id = a.id)
     LEFT JOIN account_events e ON e.account_id = a.id AND e.seq > COALESCE(s.seq, 0)
@@ -40,7 +42,7 @@ function rebuild(rows: Row[]): boolean {
   const snapshot: Account = { saldo: snapshotSaldo ?? 0, seq: snapshotSeq ?? 0 };
   const transactions = rows.flatMap(({ valor, tipo }) => (valor === null ? [] : [{ valor, tipo }]));
   const account = transactions.reduce(applyTransaction, snapshot);
-  const isEqual = account.saldo === saldo && account.seq === seq;
+  const isEqual = account.saldo === (saldo ?? 0) && account.seq === (seq ?? 0);
   const after = `${transactions.length} after the snapshot of ${snapshot.seq}`;
   console.log(
     `account ${id}: ${account.saldo}, by ${account.seq} transactions (${after}); the table says ${saldo}, ${seq}: ${isEqual ? 'equal' : 'DIFFERENT'}`,
