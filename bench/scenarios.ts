@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { accounts } from './scenarios/accounts.ts';
 import { addToDone } from './scenarios/add-to-done.ts';
 import { claimTime } from './scenarios/claim-time.ts';
 import { claimTimeLongKey } from './scenarios/claim-time-long-key.ts';
@@ -29,5 +30,5 @@ export const scenarios: readonly Scenario[] = [
   steadyState,
 ];
 
-/** Of the systems in examples/: measured when they are asked for by name. */
-export const exampleScenarios: readonly Scenario[] = [payments];
+/** Of the systems in examples/: only those that `--only` names. */
+export const exampleScenarios: readonly Scenario[] = [payments, accounts];

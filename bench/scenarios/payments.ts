@@ -43,7 +43,7 @@ type Shape = Pick<Load, 'users' | 'seconds'>;
 async function loadPayments(shape: Shape, alone: number[], { directory, say }: Stage): Promise<Row[]> {
   say('starting the example');
   const env = { DATA_DIRECTORY: directory };
-  const npm = await startNpm(['run', 'example', '--', 'payments'], { env, ready: 'try:' });
+  const npm = await startNpm(['run', 'example', '--', 'payments'], { env, ready: 'Ctrl-C stops everything' });
   try {
     const load = { ...shape, ...addressesOf(npm.lines), delaysMs: [0, 100, 2_000, 20, 0] };
     say(`1 to ${load.users} callers in ${load.seconds} s`);
