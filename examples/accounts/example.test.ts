@@ -111,7 +111,7 @@ async function rebuildsFromSnapshots(system: ExampleSystem): Promise<void> {
   expect(rows).toEqual([1, 2].map((nth) => ({ account_id: 5, seq: nth * 100, balance: nth * 200 })));
   const { stdout } = await rebuild(system);
   expect(stdout.match(/equal/g)).toHaveLength(5);
-  expect(stdout).toContain('account 5: 410, by 205 transactions (5 after the snapshot of 200)');
+  expect(stdout).toContain('account 5: 410 after 200 + 5 transactions, equal');
   await sql`UPDATE account_events SET amount = amount + 1 WHERE account_id = 5 AND seq = 203`.execute(system.db);
   await expect(rebuild(system)).rejects.toMatchObject({
     code: 1,

@@ -12,7 +12,8 @@ export const example: Example = {
   parts: ({ node, nginx, port }) => [
     NAMES.map((name) =>
       node(name, 'examples/accounts/main.ts', 'user', {
-        env: { PORT: String(port(name)) },
+        // Else Node keeps up to 48 MB for what was just allocated.
+        env: { PORT: String(port(name)), NODE_OPTIONS: '--max-semi-space-size=4' },
         readyUrl: `http://127.0.0.1:${port(name)}/clientes/1/extrato`,
       }),
     ),
