@@ -8,16 +8,17 @@ import { drawCharts } from './charts/draw-charts.ts';
 import { runPeers } from './peers.ts';
 import { type Results, resultPath, writeResult } from './results.ts';
 import { runScenarios } from './run-scenarios.ts';
-import { scenarios } from './scenarios.ts';
+import { exampleScenarios, scenarios } from './scenarios.ts';
 import { showNumber, toTable } from './table.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 /** `npm run bench` */
 async function main(): Promise<void> {
+  const all = [...scenarios, ...exampleScenarios];
   const args = parseArguments(
     process.argv.slice(2),
-    scenarios.flatMap(({ names }) => names),
+    all.flatMap(({ names }) => names),
   );
   if (args.help) {
     process.stdout.write(HELP);
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
 
   await installPrograms(missingPrograms(), say);
   const isChosen = (names: readonly string[]) => names.some((name) => args.only.includes(name));
-  const chosen = args.only.length === 0 ? scenarios : scenarios.filter(({ names }) => isChosen(names));
+  const chosen = args.only.length === 0 ? scenarios : all.filter(({ names }) => isChosen(names));
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-bench-'));
   try {
     const results = await runScenarios(chosen, args, directory, say, interrupted);

@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { accounts } from './scenarios/accounts.ts';
 import { addToDone } from './scenarios/add-to-done.ts';
 import { claimTime } from './scenarios/claim-time.ts';
 import { claimTimeLongKey } from './scenarios/claim-time-long-key.ts';
@@ -27,3 +28,6 @@ export const scenarios: readonly Scenario[] = [
   idle,
   steadyState,
 ];
+
+/** Of the examples: only those that `--only` names. */
+export const exampleScenarios: readonly Scenario[] = [accounts];

@@ -41,6 +41,12 @@ interface NodeOptions {
   readyUrl?: string;
 }
 
+interface NginxOptions {
+  conf?: string;
+  /** @default '/livez' */
+  readyPath?: string;
+}
+
 /** Where a scenario plays: an empty database, and whatever processes it starts, until it is over. */
 export interface Stage extends AsyncDisposable {
   quick: boolean;
@@ -63,7 +69,10 @@ export interface Stage extends AsyncDisposable {
   /** Version 1's consumer of words, on a database of that version. */
   startOldConsumer: (database: BenchDatabase) => Promise<BenchProcess>;
   startWordService: () => Promise<BenchServer>;
-  startNginx: (upstream: readonly BenchServer[]) => Promise<BenchServer>;
+  /** `main` of this repository, on a free PORT. It is ready when `readyPath` is answered. */
+  startServer: (main: string, readyPath: string, env?: Environment) => Promise<BenchServer>;
+  /** Of the queue, or with another configuration. */
+  startNginx: (upstream: readonly BenchServer[], options?: NginxOptions) => Promise<BenchServer>;
   /** One of the servers in baselines/. */
   startBaseline: (name: 'bare-server' | 'one-by-one-producer') => Promise<BenchServer>;
 }
@@ -141,12 +150,13 @@ export function createStage(options: StageOptions): Stage {
       wordServiceUrl = `${service.url}/api`;
       return service;
     },
-    async startNginx(upstream) {
+    startServer: (main, readyPath, env = {}) => startNodeServer(main, readyPath, env),
+    async startNginx(upstream, { conf, readyPath = '/livez' } = {}) {
       const port = await freePort();
       const url = `http://127.0.0.1:${port}`;
       const ports = upstream.map((producer) => producer.port);
-      const args = layOutNginx(join(directory, `nginx-${port}`), port, ports);
-      const nginx = { name: 'nginx', command: findProgram('nginx')!, args, env: {}, readyUrl: `${url}/livez` };
+      const args = layOutNginx(join(directory, `nginx-${port}`), port, ports, conf);
+      const nginx = { name: 'nginx', command: findProgram('nginx')!, args, env: {}, readyUrl: url + readyPath };
       return { ...(await start(nginx)), port, url };
     },
     startBaseline: (name) => startNodeServer(`bench/baselines/${name}.ts`, '/livez', {}),
