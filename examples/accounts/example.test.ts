@@ -172,8 +172,19 @@ async function survivesItsParts({ front, db, kill, processes }: ExampleSystem): 
   }
 }
 
-test('a caller whose wait ends reads that the outcome is unknown', async () => {
-  const api = createApi({ db, producer: createProducer({ db }), waitMs: 1 });
+const postTo = async (producer: Parameters<typeof createApi>[0]['producer']) => {
+  const api = createApi({ db, producer, waitMs: 1 });
   const answer = await api.request('/clientes/1/transacoes', { method: 'POST', body: JSON.stringify(WELL_FORMED) });
-  expect([answer.status, await answer.json()]).toEqual([503, { error: 'unavailable', outcome: 'unknown' }]);
+  return [answer.status, await answer.json()];
+};
+
+test('a caller whose wait ends reads that the outcome is unknown', async () => {
+  expect(await postTo(createProducer({ db }))).toEqual([503, { error: 'unavailable', outcome: 'unknown' }]);
+});
+
+test('a caller whose transaction was certainly not applied reads that', async () => {
+  const notApplied = [503, { error: 'unavailable', outcome: 'not applied' }];
+  expect(await postTo(createProducer({ db, createQueueLimit: 0 }))).toEqual(notApplied);
+  const event = { id: 1, kind: 'transaction', deadReason: null, status: 'dead' } as const;
+  expect(await postTo({ createAndWait: async () => event })).toEqual(notApplied);
 });

@@ -8,6 +8,7 @@ export type Outcome = { limite: number; saldo: number } | { refused: 'no such ac
 export default defineHandlers({
   transaction: {
     payload: transactionSchema,
+    // With few keys a second transaction would find all of them locked.
     concurrency: 1,
     // The key is the account, and so its mailbox: no other transaction of it runs meanwhile, in whatever process.
     inTransaction: async ({ key, payload }, trx): Promise<Outcome> => {
