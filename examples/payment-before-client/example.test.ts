@@ -9,6 +9,8 @@ import { createEvents } from '../../database/events/create.ts';
 import { startExample } from '../../tests/example-system.ts';
 
 const run = promisify(execFile);
+/** How long each step takes on a busy machine is not what is tested. */
+const LONG = { timeout: 180_000 };
 
 interface Processed {
   id: string;
@@ -32,7 +34,7 @@ const paymentOf = (clientId: number, id = randomUUID()) => ({
 });
 const client = (id: number) => ({ kind: 'client', payload: JSON.stringify({ id, name: `Client ${id}` }) });
 
-test('what the README types: a payment waits for its client, and is processed', async () => {
+test('what the README types: a payment waits for its client, and is processed', LONG, async () => {
   const { db, lines } = await startExample('payment-before-client');
   const tries = lines.flatMap((line) => /(DATABASE_URL=\S+ node .*?) +#/.exec(line)?.[1] ?? []);
   for (const line of tries) expect((await run('/bin/sh', ['-c', line])).stdout).toMatch(/^event \d: \{"kind"/);
@@ -40,7 +42,7 @@ test('what the README types: a payment waits for its client, and is processed', 
   expect(lines.join('\n')).toMatch(/payment \S+ waits 1 s for client 5/);
 });
 
-test('the k-th look is k(k + 1)/2 s after the first, and the registration ends the wait at once', async () => {
+test('the k-th look is k(k + 1)/2 s after the first, and the registration ends the wait at once', LONG, async () => {
   const { db, lines } = await startExample('payment-before-client');
   const looks: number[] = [];
   const seen = new Set<string>();
@@ -56,42 +58,46 @@ test('the k-th look is k(k + 1)/2 s after the first, and the registration ends t
   for (const [k, at] of looks.entries()) {
     const afterMs = at - looks[0]!;
     expect(afterMs).toBeGreaterThan(((k * (k + 1)) / 2) * 1_000 - 50);
-    expect(afterMs).toBeLessThan(((k * (k + 1)) / 2) * 1_000 + 1_500);
+    expect(afterMs).toBeLessThan(((k * (k + 1)) / 2) * 1_000 + 3_000);
   }
   // Its fifth look would be four seconds after the fourth.
   await createEvents(db, [client(7)]);
   await expect.poll(() => processedOf(db, 7)).toMatchObject([{ looks: 5 }]);
   const [{ afterMs }] = (await processedOf(db, 7)) as [Processed];
-  expect(afterMs).toBeLessThan(2_000);
+  expect(afterMs).toBeLessThan(3_000);
 });
 
-test('with consumers killed all the time none is lost, none is processed twice, and none before its client', async () => {
-  const { db, kill } = await startExample('payment-before-client', { LEASE_MS: '2000' });
-  const clients = Array.from({ length: 20 }, (_, index) => index + 1);
-  const sent = clients.flatMap((id) => Array.from({ length: 5 }, () => paymentOf(id)));
-  let isOver = false;
-  let killed = 0;
-  const killing = (async () => {
-    while (!isOver) {
-      killed += kill(/consumer\/main\.ts/);
-      await sleep(1_500);
+test(
+  'with consumers killed all the time none is lost, none is processed twice, and none before its client',
+  LONG,
+  async () => {
+    const { db, kill } = await startExample('payment-before-client', { LEASE_MS: '2000' });
+    const clients = Array.from({ length: 20 }, (_, index) => index + 1);
+    const sent = clients.flatMap((id) => Array.from({ length: 5 }, () => paymentOf(id)));
+    let isOver = false;
+    let killed = 0;
+    const killing = (async () => {
+      while (!isOver) {
+        killed += kill(/consumer\/main\.ts/);
+        await sleep(1_500);
+      }
+    })();
+    await createEvents(db, sent);
+    // All of them a second time.
+    await createEvents(db, sent);
+    for (const id of clients) {
+      await createEvents(db, [client(id)]);
+      await sleep(200);
     }
-  })();
-  await createEvents(db, sent);
-  // All of them a second time.
-  await createEvents(db, sent);
-  for (const id of clients) {
-    await createEvents(db, [client(id)]);
-    await sleep(200);
-  }
-  isOver = true;
-  await killing;
-  const unfilled = async () => (await sql`SELECT id FROM Events WHERE open = 1`.execute(db)).rows.length;
-  await expect.poll(unfilled, { timeout: 30_000 }).toBe(0);
-  const processed = (await Promise.all(clients.map((id) => processedOf(db, id)))).flat();
-  expect(processed.map(({ id }) => id).toSorted()).toEqual(
-    sent.map(({ payload }) => (JSON.parse(payload) as { id: string }).id).toSorted(),
-  );
-  expect(Math.min(...processed.map(({ afterMs }) => afterMs))).toBeGreaterThanOrEqual(0);
-  expect(killed).toBeGreaterThan(3);
-});
+    isOver = true;
+    await killing;
+    const unfilled = async () => (await sql`SELECT id FROM Events WHERE open = 1`.execute(db)).rows.length;
+    await expect.poll(unfilled, { timeout: 30_000 }).toBe(0);
+    const processed = (await Promise.all(clients.map((id) => processedOf(db, id)))).flat();
+    expect(processed.map(({ id }) => id).toSorted()).toEqual(
+      sent.map(({ payload }) => (JSON.parse(payload) as { id: string }).id).toSorted(),
+    );
+    expect(Math.min(...processed.map(({ afterMs }) => afterMs))).toBeGreaterThanOrEqual(0);
+    expect(killed).toBeGreaterThan(3);
+  },
+);
