@@ -596,7 +596,7 @@ BEGIN
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = taken.id
     SET Events.failures = Events.failures + 1, Events.claimed_by = '', Events.lease_until = '2000-01-01 00:00:00',
       Events.processing = IF(taken.is_dead OR kind_id <> 1, 2, 0),
-      Events.due_at = IF(taken.is_dead, NULL, Events.due_at),
+      Events.due_at = IF(taken.is_dead, NULL, IF(Events.due_at = '2000-01-01 00:00:00', Events.created_at, Events.due_at)),
       Events.last_error = IF(taken.is_dead, 'its consumers died', 'its consumer died');
     IF ROW_COUNT() > 0 THEN
       SET lost_due_at = first_due_at;
@@ -718,7 +718,7 @@ BEGIN
     Events.lease_until = '2000-01-01 00:00:00',
     Events.due_at = CASE
       WHEN held.delay_ms IS NULL THEN NULL
-      WHEN held.outcome = 'later' AND Events.due_at < Events.created_at THEN UTC_TIMESTAMP(3) -- wake_event
+      WHEN held.outcome = 'later' AND Events.due_at = '2000-01-01 00:00:00' THEN UTC_TIMESTAMP(3) -- wake_event
       ELSE UTC_TIMESTAMP(3) + INTERVAL held.delay_ms * 1000 MICROSECOND
     END,
     Events.failures = Events.failures + (held.outcome IN ('failed', 'refused')),
@@ -733,7 +733,7 @@ BEGIN
 END //
 
 -- In a transaction of anybody's: the first event of this key is due at the commit if it is of this kind, whatever it waits for.
--- Of one that is held, a due_at before its creation says that it was woken: a `later` then does not delay it.
+-- Of one that is held, a due_at of 2000 says that it was woken: a `later` then does not delay it.
 DROP PROCEDURE IF EXISTS wake_event //
 CREATE PROCEDURE wake_event(
   IN kind_name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin, IN the_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
@@ -747,7 +747,7 @@ BEGIN
     WHERE EventKeys.event_key = the_key ORDER BY event_key, id LIMIT 1;
   -- It waits for whoever has the row, and sees what became of the event.
   UPDATE Events FORCE INDEX (PRIMARY)
-    SET due_at = IF(processing = 1, created_at - INTERVAL 1000 MICROSECOND, LEAST(due_at, UTC_TIMESTAMP(3)))
+    SET due_at = IF(processing = 1, '2000-01-01 00:00:00', LEAST(due_at, UTC_TIMESTAMP(3)))
     WHERE id = first_id AND kind = kind_id AND open = 1 AND due_at < '9999-12-31 00:00:00';
 END //
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { claimIds } from '../../tests/claim-words.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
@@ -48,6 +49,16 @@ test('a later after the wake does not delay the event, and the next later does',
   expect(await claimIds(db)).toEqual([1]);
   await giveBack(LATER);
   expect(await claimIds(db)).toEqual([]);
+});
+
+test('an event that is woken while its consumer dies is due again, and since its creation', async () => {
+  await createEvents(db, [{ key: 'k' }]);
+  await claimIds(db);
+  await wake(db, 'word', 'k');
+  await sql`UPDATE Events SET lease_until = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND`.execute(db);
+  expect(await claimIds(db, { claimedBy: 'b' })).toEqual([1]);
+  const { due_at, created_at } = await row(1);
+  expect(due_at).toEqual(created_at);
 });
 
 test('a failure after the wake waits as long as ever', async () => {
