@@ -24,10 +24,9 @@ export const networkRows: FaultRow[] = [
       const creates = system.ledger.operations.filter(isCreate);
       for (const { release } of lossy) release();
       await clients.stop();
-      check(
-        creates.every(({ outcome }) => outcome !== 'failed'),
-        'a create is said to have failed',
-      );
+      // A create that waited too long for its turn is refused with 503, and an invariant says that it is not there.
+      const failed = creates.filter(({ outcome, status }) => outcome === 'failed' && status !== 503);
+      check(failed.length === 0, `a create failed with ${failed[0]?.status}`);
       const isSaid = creates.some(({ outcome, status }) => outcome === 'unknown' && status === 503);
       check(isSaid, 'no create was said to be unknown');
       const rest = { kind: 'create-async', events: 200, key: 'the-rest' } as const;
