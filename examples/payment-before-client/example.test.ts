@@ -36,7 +36,7 @@ const client = (id: number) => ({ kind: 'client', payload: JSON.stringify({ id, 
 
 test('what the README types: a payment waits for its client, and is processed', LONG, async () => {
   const { db, lines } = await startExample('payment-before-client');
-  const tries = lines.flatMap((line) => /(DATABASE_URL=\S+ node .*?) +#/.exec(line)?.[1] ?? []);
+  const tries = lines.flatMap((line) => /(DATABASE_URL=\S+ npx node .*?) +#/.exec(line)?.[1] ?? []);
   for (const line of tries) expect((await run('/bin/sh', ['-c', line])).stdout).toMatch(/^event \d: \{"kind"/);
   await expect.poll(async () => (await processedOf(db, 5)).length).toBe(1);
   expect(lines.join('\n')).toMatch(/payment \S+ waits 1 s for client 5/);

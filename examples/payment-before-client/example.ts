@@ -9,7 +9,7 @@ export const example: Example = {
     ['consumer-1', 'consumer-2'].map((name) => stage.consumer(name, 'examples/payment-before-client/handlers.ts')),
   ],
   tries: (stage) => {
-    const send = `DATABASE_URL=${stage.databaseUrl('producer')} node examples/payment-before-client/producer.ts`;
+    const send = `DATABASE_URL=${stage.databaseUrl('producer')} npx node examples/payment-before-client/producer.ts`;
     return [`${send} p 5   # a payment of client 5, who is not there yet`, `${send} c 5   # registers client 5`];
   },
 };

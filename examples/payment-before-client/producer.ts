@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { connectDatabase, createProducer } from '../../index.ts';
 import { keyOf } from './handlers.ts';
 
-/** `node producer.ts p 5` sends a payment of client 5, `node producer.ts c 5` the client. */
+/** `npx node producer.ts p 5` sends a payment of client 5, `npx node producer.ts c 5` the client. */
 const [, , what, number] = process.argv;
 const clientId = Number(number);
 if (!(what === 'c' || what === 'p') || !Number.isSafeInteger(clientId) || clientId < 1) {
-  console.error('Usage: DATABASE_URL=mysql://… node producer.ts p|c CLIENT');
+  console.error('Usage: DATABASE_URL=mysql://… npx node producer.ts p|c CLIENT');
   process.exit(2);
 }
 const operationDate = new Date().toISOString().slice(0, 10);
