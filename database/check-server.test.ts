@@ -1,32 +1,21 @@
-import { sql } from 'kysely';
-import { expect, onTestFinished, test } from 'vitest';
-import { useTestDatabase } from '../tests/test-database.ts';
+import { expect, test } from 'vitest';
+import { startOwnServer } from '../tests/own-server.ts';
 import { checkServer, reportOn } from './check-server.ts';
-
-const { db } = await useTestDatabase();
-
-/** A variable of the server as another value, until the test is over. */
-async function setGlobal(name: string, value: number): Promise<void> {
-  const { rows } = await sql<{ Value: string }>`SHOW GLOBAL VARIABLES LIKE ${name}`.execute(db);
-  await sql`SET GLOBAL ${sql.raw(name)} = ${value}`.execute(db);
-  onTestFinished(async () => {
-    await sql`SET GLOBAL ${sql.raw(name)} = ${Number(rows[0]!.Value)}`.execute(db);
-  });
-}
 
 /** Variables of a server that has nothing to be warned of. */
 const good = { version: '9.7.4', innodb_flush_log_at_trx_commit: '1', log_bin: 'ON', sync_binlog: '1' };
 
 test('the private server is named, isolates as we need it, and syncs its logs', async () => {
-  expect(await checkServer(db)).toEqual({
+  const connect = await startOwnServer();
+  expect(await checkServer(connect())).toEqual({
     summary: expect.stringMatching(/^database \d+\.\d+\S*, READ-COMMITTED$/),
     warnings: [],
   });
 });
 
 test('a server that does not sync its logs is warned of', async () => {
-  await setGlobal('innodb_flush_log_at_trx_commit', 2);
-  const { warnings } = await checkServer(db);
+  const connect = await startOwnServer(['--innodb-flush-log-at-trx-commit=2']);
+  const { warnings } = await checkServer(connect());
   expect(warnings).toEqual([expect.stringContaining('innodb_flush_log_at_trx_commit')]);
 });
 
