@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
@@ -6,6 +6,7 @@ import { createConnection } from 'mysql2/promise';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { showOutbox } from '../database/events/outbox.ts';
 import { countEvents } from '../database/events/read.ts';
+import { spawnChild } from '../start/child-process.ts';
 import { useTestDatabase } from './test-database.ts';
 
 /** The outbox on real consumers, which are killed all the time. */
@@ -23,7 +24,7 @@ beforeEach(async () => {
 function startKilledConsumers() {
   const isOver = new AbortController();
   const start = (name: string): ChildProcess =>
-    spawn(process.execPath, ['consumer/main.ts', '--handlers', 'tests/outbox-handlers.ts'], {
+    spawnChild(process.execPath, ['consumer/main.ts', '--handlers', 'tests/outbox-handlers.ts'], {
       env: { ...process.env, DATABASE_URL: database.url, CONSUMER_NAME: name, LEASE_MS: '1000', LOG_LEVEL: 'warn' },
       stdio: ['ignore', 'inherit', 'inherit'],
     });

@@ -40,7 +40,7 @@ export interface MovedOutbox {
   moved: number;
   /** Rows that no event can be made of; they stay, and are passed over from now on. */
   putAside: OutboxProblem[];
-  /** Whether there may be more to move. */
+  /** Whether more may be moved at once. False if all that is left is locked by others. */
   isFull: boolean;
 }
 
@@ -64,7 +64,9 @@ export async function moveOutbox(db: Database): Promise<MovedOutbox> {
   });
   for (const { id, problem } of putAside) await sql`CALL put_outbox_aside(${id}, ${problem})`.execute(db);
   if (moved > 0) noticesFor(db).emit('created');
-  return { moved, putAside, isFull: rows.length === MOVE_LIMIT || moved < events.length };
+  const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
+  const wasCut = rows.length === MOVE_LIMIT || bytes >= BYTES_LIMIT;
+  return { moved, putAside, isFull: wasCut && moved + putAside.length > 0 };
 }
 
 interface OutboxRow {
