@@ -732,8 +732,8 @@ BEGIN
   SELECT given_back AS written;
 END //
 
--- In a transaction of anybody's: the first event of this key is due at the commit if it is of this kind, whatever it waits for.
--- Of one that is held, a due_at of 2000 says that it was woken: a `later` then does not delay it.
+-- In a transaction of anybody's: makes the first event of this key due if it is of this kind. A due_at of 2000 says that a
+-- held one was woken: a `later` does not delay it.
 DROP PROCEDURE IF EXISTS wake_event //
 CREATE PROCEDURE wake_event(
   IN kind_name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin, IN the_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin

@@ -6,9 +6,8 @@ import type { UserTransaction } from '../database/transaction-session.ts';
 import { type EventInput, stringify } from './event-creator.ts';
 
 /**
- * Writes 1 to 10,000 events to the outbox in your own transaction `trx`, a Kysely: they come into being if it commits, and
- * only then. A consumer moves them soon after, in the order in which they were written, each once. Their payloads may have
- * 1,048,576 bytes. Rejects with an InvalidEventError as `create` does, and then nothing was written.
+ * Writes 1 to 10,000 events to the outbox in your own transaction: if it commits, a consumer makes each of them once, in
+ * their order. A payload has at most 1,048,576 bytes. Rejects with an InvalidEventError, as `create` does.
  *
  * @example await db.transaction().execute(async (trx) => {
  *   await trx.insertInto('orders').values(order).execute();

@@ -10,8 +10,8 @@ import { type Environment, partEnvironment } from './part-environment.ts';
 import { findProgram } from './programs.ts';
 
 /**
- * What `npm start` starts for these kinds, a stage after the other; it stops them in reverse. The front stops first, while consumers still
- * fill what callers wait for. nginx ends when the producers have answered its requests, so they are one stage.
+ * What `npm start` starts for these kinds, stage by stage, and stops in reverse. The front stops first, while consumers still
+ * fill. nginx ends when the producers have answered its requests, so they are one stage.
  */
 export function systemParts(config: StartConfig, kinds: readonly string[]): Part[][] {
   const wordServiceUrl = `http://127.0.0.1:${config.WORD_SERVICE_PORT}`;

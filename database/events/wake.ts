@@ -5,9 +5,8 @@ import type { UserTransaction } from '../transaction-session.ts';
 import { noticesFor } from './notices.ts';
 
 /**
- * Within the transaction `trx`: the next event of this kind and key is due at its commit, whatever it waits for: a `later`, a
- * back-off, a delay. If its handler runs just now and then says `later`, it is due again at once. One that waits behind
- * another event of its key goes on waiting. In a transaction of your own, under READ COMMITTED, call it last.
+ * At the commit of `trx` the next event of this kind and key is due, whatever it waits for; docs/handlers.md says what else
+ * holds. In a transaction of your own, under READ COMMITTED, call it last.
  *
  * @example return done({ registered: id }, async (trx) => {
  *   await trx.insertInto('clients').values({ id }).execute();
