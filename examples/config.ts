@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
+import type { z } from 'zod';
 import { readEnvironment, readSettings } from '../process/settings.ts';
-import { environmentHelp } from '../process/settings-help.ts';
+import { helpEntry, possible } from '../process/settings-help.ts';
 import { localServerSettings } from '../start/mysql/config.ts';
 import type { Example } from './example.ts';
 
@@ -33,5 +34,9 @@ function listOf(examples: ReadonlyMap<string, Example>): string {
 function helpOf(name: string, { about, settings, commands = {} }: Example): string {
   const own = Object.entries(commands).map(([command, { why }]) => `  ${`--${command}`.padEnd(26)}${why}\n`);
   const usage = `${USAGE.replace('NAME', name)}\n\n${about}.\n${own.length > 0 ? `\n${own.join('')}` : ''}`;
-  return environmentHelp(usage, { ...settings, MYSQL_PROGRAM: localServerSettings.MYSQL_PROGRAM });
+  const entries = Object.entries({ ...settings, MYSQL_PROGRAM: localServerSettings.MYSQL_PROGRAM }).map(
+    ([setting, type]) => helpEntry(setting, type as z.ZodType, possible(setting, type as z.ZodType)),
+  );
+  // Not lines of .env: those are the settings of the queue, and others are said to be ignored there.
+  return `${usage}\nThe settings are environment variables:\n\n${entries.join('\n')}\n`;
 }
