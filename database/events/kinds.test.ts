@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
+import type { Connection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import { claimIds } from '../../tests/claim-words.ts';
 import { connectForeignClient } from '../../tests/foreign-client.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
-import { claimEvents } from './claim.ts';
 import { createEvents, createEventsOnce } from './create.ts';
 import { addKinds, findUnservedKinds } from './kinds.ts';
 import { countEvents } from './read.ts';
@@ -113,26 +113,24 @@ test('a claim does not wait for another that looks at all of the same kind, and 
 
 test('consumers with the same kinds in opposite order never wait for each other in a circle', async () => {
   await addKinds(db, ['email', 'other']);
-  const deadlocks = async () => {
-    const { rows } = await sql<{ COUNT: number }>`
-      SELECT \`COUNT\` FROM information_schema.INNODB_METRICS WHERE NAME = 'lock_deadlocks'`.execute(db);
-    return rows[0]!.COUNT;
+  // Clients that do not send again what a deadlock has undone; the server's own counter is for all who use it.
+  const [first, second, third] = await Promise.all([connectAsOurs(), connectAsOurs(), connectAsOurs()]);
+  const ask = (client: Connection, kinds: string[]) => {
+    const requests = JSON.stringify(kinds.map((kind) => ({ kind, limit: 1, maxFailures: 5 })));
+    return client.query("CALL claim_events('a', 30000, ?)", [requests]);
   };
-  const ask = (pool: typeof db, kinds: string[]) =>
-    claimEvents(pool, {
-      claimedBy: 'a',
-      leaseMs: 30_000,
-      kinds: kinds.map((kind) => ({ kind, limit: 1, maxFailures: 5 })),
-    });
-  const pools = [database.connect(), database.connect()];
-  const before = await deadlocks();
   for (let round = 0; round < 50; round++) {
     await sql`UPDATE Kinds SET looked_at = '2000-01-01'`.execute(db);
     await Promise.all([
-      ask(pools[0]!, ['word', 'email', 'other']),
-      ask(pools[1]!, ['other', 'email', 'word']),
-      ask(pools[0]!, ['email', 'word', 'other']),
+      ask(first, ['word', 'email', 'other']),
+      ask(second, ['other', 'email', 'word']),
+      ask(third, ['email', 'word', 'other']),
     ]);
   }
-  expect(await deadlocks()).toBe(before);
 });
+
+async function connectAsOurs(): Promise<Connection> {
+  const client = await connectForeignClient(database.url);
+  await client.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
+  return client;
+}
