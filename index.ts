@@ -5,7 +5,18 @@ export type { Report } from './consumer/report/report.ts';
 export { runConsumer } from './consumer/run-consumer.ts';
 export { connectDatabase, type Database, type DatabaseOptions } from './database/connect.ts';
 export { DatabaseError, type DatabaseFault } from './database/database-error.ts';
+export { type LogLine, type LogOutcome, type LogSearch, searchLog } from './database/events/log.ts';
 export { InvalidEventError } from './database/events/new-event.ts';
+export {
+  type DeadPage,
+  type EventDetails,
+  listDead,
+  type Revived,
+  type ReviveOptions,
+  reviveEvents,
+  type ShownEvent,
+  showEvent,
+} from './database/events/operate.ts';
 export { wake } from './database/events/wake.ts';
 export { defineHandlers } from './handlers/define-handlers.ts';
 export type {
@@ -20,6 +31,7 @@ export {
   type HandlerEvent,
   type HandlerInput,
   type Json,
+  type LogMode,
   SourceDownError,
   type Trace,
   type UserTransaction,

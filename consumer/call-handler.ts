@@ -71,16 +71,20 @@ async function call(
 ): Promise<readonly Ended[]> {
   switch (handler.style) {
     case 'single':
-      return [await withEffect(deps, events[0]!, await handler.handleEvent(toHandlerEvent(events[0]!), context))];
+      return [
+        await withEffect(deps, handler, events[0]!, await handler.handleEvent(toHandlerEvent(events[0]!), context)),
+      ];
     case 'batch': {
       const outcomes = await handler.handleBatch(events.map(toHandlerEvent), context);
       if (!outcomes.some(hasEffect)) return outcomes;
       const served = outcomes.slice(0, events.length);
-      return Promise.all(served.map((outcome, index) => withEffect(deps, events[index]!, outcome)));
+      return Promise.all(served.map((outcome, index) => withEffect(deps, handler, events[index]!, outcome)));
     }
     case 'transaction':
       return [
-        await inTransaction(deps, events[0]!, (trx) => handler.handleIn(toHandlerEvent(events[0]!), trx, context)),
+        await inTransaction(deps, handler, events[0]!, (trx) =>
+          handler.handleIn(toHandlerEvent(events[0]!), trx, context),
+        ),
       ];
   }
 }
@@ -90,10 +94,10 @@ function hasEffect(outcome: Outcome): outcome is { valor: string; effect: Effect
 }
 
 /** What an effect throws is its event's failure. */
-async function withEffect(deps: CallDeps, event: HeldEvent, outcome: Outcome): Promise<Ended> {
+async function withEffect(deps: CallDeps, handler: KindHandler, event: HeldEvent, outcome: Outcome): Promise<Ended> {
   if (!hasEffect(outcome)) return outcome;
   const { valor, effect } = outcome;
-  return inTransaction(deps, event, async (trx) => {
+  return inTransaction(deps, handler, event, async (trx) => {
     await effect(trx);
     return { valor };
   }).catch((error: unknown) => ({ failure: reasonOf(error) }));
@@ -110,12 +114,13 @@ class NotFilledError extends Error {
 /** With anything but a value the transaction is rolled back, and the outcome is written without it. */
 async function inTransaction(
   deps: CallDeps,
+  handler: KindHandler,
   event: HeldEvent,
   work: (trx: UserTransaction) => Promise<Outcome>,
 ): Promise<Outcome | Written> {
   let valor = '';
   try {
-    const written = await fillInTransaction(deps, event, async (trx) => {
+    const written = await fillInTransaction(deps, handler, event, async (trx) => {
       const outcome = await work(trx);
       if (!('valor' in outcome)) throw new NotFilledError(outcome);
       return (valor = outcome.valor);

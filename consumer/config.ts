@@ -74,6 +74,12 @@ export const consumerSettings = {
     default: 10_000,
     why: 'The pause after the first failure of a word; it doubles each time, up to 60 times as long',
   }),
+  LOG_TTL_MS: milliseconds({
+    min: 1_000,
+    max: 30 * 86_400_000,
+    default: CONSUMER_DEFAULTS.logTtlMs,
+    why: 'How long the lines of the log are kept that say how attempts ended; of several consumers the least counts',
+  }),
   SHUTDOWN_GRACE_MS: milliseconds({
     min: 0,
     default: 10_000,

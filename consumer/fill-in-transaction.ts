@@ -4,7 +4,8 @@ import { noticesFor } from '../database/events/notices.ts';
 import { fillHeld, isFilledBy, lockHeld } from '../database/events/settle.ts';
 import { TransactionLostError } from '../database/transaction-session.ts';
 import { transactionsFor } from '../database/transactions.ts';
-import type { UserTransaction } from '../handlers/handler.ts';
+import type { KindHandler, UserTransaction } from '../handlers/handler.ts';
+import { logOfValue } from './attempt-log.ts';
 import type { HeldEvent } from './held-event.ts';
 import type { ConsumerDeps } from './options.ts';
 
@@ -24,6 +25,7 @@ class LeaseOverError extends Error {
  */
 export async function fillInTransaction(
   { db, claimedBy, giveUp }: FillDeps,
+  handler: KindHandler,
   event: HeldEvent,
   work: (trx: UserTransaction) => Promise<string>,
 ): Promise<'filled' | 'lost'> {
@@ -34,7 +36,8 @@ export async function fillInTransaction(
         const { trx, revoke } = transaction.begin(`event ${event.id}`);
         const valor = await work(trx).finally(revoke);
         await transaction.check();
-        const fill = { claimedBy, claims: [{ ...event, valor }], hasKeys: event.key !== undefined };
+        const log = logOfValue(handler, event.payload, { valor, startedAt: event.claimedAt });
+        const fill = { claimedBy, claims: [{ ...event, valor, log }], hasKeys: event.key !== undefined };
         // No lease is renewed while its row is locked.
         if ((await fillHeld(transaction.db, fill)) === 0) throw new LeaseOverError();
         return true;

@@ -44,6 +44,7 @@ export function toConsumerOptions(config: ConsumerConfig): Omit<ConsumerOptions,
     pollMs: config.CONSUMER_POLL_MS,
     once: config.once,
     leaseMs: config.LEASE_MS,
+    logTtlMs: config.LOG_TTL_MS,
     finishMs: Math.max(0, config.SHUTDOWN_GRACE_MS - GIVE_BACK_MS),
   };
 }

@@ -44,6 +44,7 @@ export function createKindWork(
 ): KindWork {
   const { report, giveUp, settle, leases, wake } = deps;
   const { kind, concurrency } = handler;
+  const logsLost = handler.log === 'off' ? {} : { log: true as const };
   const running = new Set<Interruption>();
   let unsettled = 0;
   let isBacklogged = false;
@@ -110,7 +111,7 @@ export function createKindWork(
       const free = freePlaces();
       if (state === 'open' || free <= 0 || (state === 'half-open' && running.size > 0)) return undefined;
       const events = handler.style === 'batch' ? eventsPerCall : free;
-      return { kind, limit: state === 'half-open' ? 1 : events, maxFailures: handler.attempts };
+      return { kind, limit: state === 'half-open' ? 1 : events, maxFailures: handler.attempts, ...logsLost };
     },
     begin({ claims }, { limit }, claimedAt) {
       isBacklogged = claims.length === limit;

@@ -23,6 +23,8 @@ export interface ConsumerOptions {
   once?: boolean;
   /** How long a claim holds unless it is renewed; then the events of a consumer that died are claimed again. @default 30_000 */
   leaseMs?: number;
+  /** How long lines of the log are kept; with several consumers the least counts. @default 604_800_000, a week */
+  logTtlMs?: number;
 }
 
 export const CONSUMER_DEFAULTS = {
@@ -30,6 +32,7 @@ export const CONSUMER_DEFAULTS = {
   pollMs: 100,
   once: false,
   leaseMs: 30_000,
+  logTtlMs: 7 * 86_400_000,
 };
 
 /** What the parts of a consumer are given: the options with their defaults. */

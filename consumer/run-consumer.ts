@@ -4,6 +4,7 @@ import { addKinds } from '../database/events/kinds.ts';
 import { readInstallationId } from '../database/installation.ts';
 import { untilAvailable } from '../database/until-available.ts';
 import type { Handlers } from '../handlers/handlers.ts';
+import { runForgetLog } from './forget-log.ts';
 import { runLooksAtKeys } from './look-at-keys.ts';
 import { moveOutboxRound, runMoveOutbox } from './move-outbox.ts';
 import { CONSUMER_DEFAULTS, type ConsumerDeps, type ConsumerOptions } from './options.ts';
@@ -20,7 +21,7 @@ const NEVER = new AbortController().signal;
  */
 export async function runConsumer(options: ConsumerOptions): Promise<void> {
   const { db, handlers, name = 'consumer', report = createJsonReport('info', name), signal = NEVER } = options;
-  const { finishMs, pollMs, once, leaseMs } = { ...CONSUMER_DEFAULTS, ...options };
+  const { finishMs, pollMs, once, leaseMs, logTtlMs } = { ...CONSUMER_DEFAULTS, ...options };
   const installationId = await untilAvailable(signal, () => signUp(db, handlers));
   if (installationId === undefined) return;
   const giveUp = new AbortController();
@@ -36,12 +37,13 @@ export async function runConsumer(options: ConsumerOptions): Promise<void> {
     pollMs,
     once,
     leaseMs,
+    logTtlMs,
     giveUp: giveUp.signal,
   };
   const done = new AbortController();
   // With `once`, what stands in the outbox is due as well.
   if (once) while (!signal.aborted && (await moveOutboxRound(deps)) === 0);
-  const beside = [runLooksAtKeys(deps, done.signal), runMoveOutbox(deps, done.signal)];
+  const beside = [runLooksAtKeys(deps, done.signal), runMoveOutbox(deps, done.signal), runForgetLog(deps, done.signal)];
   await runWorker(deps, createWorkerState(deps, handlers.kinds), signal);
   done.abort();
   await Promise.all(beside);

@@ -1,5 +1,6 @@
-import { fillEvents, type GiveBack, giveBackEvents } from '../database/events/settle.ts';
+import { type Fill, fillEvents, type GiveBack, giveBackEvents } from '../database/events/settle.ts';
 import type { KindHandler, Outcome } from '../handlers/handler.ts';
+import { logOfValue } from './attempt-log.ts';
 import { toGiveBack } from './give-back.ts';
 import type { HeldEvent } from './held-event.ts';
 import type { ConsumerDeps } from './options.ts';
@@ -58,10 +59,11 @@ export function createSettle(deps: SettleDeps): Settle {
         deps.report.filled(written, 1 - written.length, Math.round(performance.now() - claimedAt));
         done(event);
       } else if ('valor' in outcome) {
-        fills.push({ id, attempt, event, valor: outcome.valor });
+        const log = logOfValue(handler, event.payload, { valor: outcome.valor, startedAt: claimedAt });
+        fills.push({ id, attempt, event, valor: outcome.valor, log });
       } else if ('release' in outcome) {
         backs.push({ id, attempt, event, outcome: 'released', why: outcome.release });
-      } else backs.push({ ...toGiveBack(event, handler, outcome), event });
+      } else backs.push({ ...toGiveBack(event, handler, outcome, claimedAt), event });
     }
     const filling = fill(fills, ({ event }) => done(event));
     const givingBack = giveBack(backs, ({ event }) => done(event));
@@ -75,7 +77,7 @@ interface Held {
   attempt: number;
   event: HeldEvent;
 }
-type HeldFill = Held & { valor: string };
+type HeldFill = Held & Fill;
 type HeldGiveBack = Held & GiveBack & { why?: string };
 
 const hasKeys = (claims: readonly Held[]) => claims.some(({ event }) => event.key !== undefined);

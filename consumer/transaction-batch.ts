@@ -6,6 +6,7 @@ import type { Transaction } from '../database/transaction-session.ts';
 import { transactionsFor } from '../database/transactions.ts';
 import { type Outcome, SourceDownError, type TransactionHandler } from '../handlers/handler.ts';
 import { reasonOf } from '../handlers/reason-of.ts';
+import { logOfValue } from './attempt-log.ts';
 import { toGiveBack } from './give-back.ts';
 import { toHandlerEvent } from './held-event.ts';
 import { inOrderOfKeys } from './in-order-of-keys.ts';
@@ -70,10 +71,13 @@ async function handleEvents(
   const outcomes: Outcomes = { fills: [], backs: [], hasKeys: claims.some(({ key }) => key !== undefined) };
   for await (const claim of inOrderOfKeys(transaction.db, handler, claims, outcomes.fills)) {
     if (giveUp.aborted || performance.now() > handleUntil) break;
+    const startedAt = performance.now();
     const outcome = await handleEvent(deps, claim);
     if ('error' in outcome) return { ...outcomes, ...outcome };
-    if ('valor' in outcome) outcomes.fills.push({ ...claim, valor: outcome.valor });
-    else outcomes.backs.push(toGiveBack(claim, handler, outcome));
+    if ('valor' in outcome) {
+      const { valor } = outcome;
+      outcomes.fills.push({ ...claim, valor, log: logOfValue(handler, claim.payload, { valor, startedAt }) });
+    } else outcomes.backs.push(toGiveBack(claim, handler, outcome, startedAt));
   }
   return outcomes;
 }

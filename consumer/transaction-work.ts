@@ -13,7 +13,7 @@ const ALL_TAKEN_PAUSE_MS = 100;
  */
 export function createTransactionWork(handler: TransactionHandler, deps: KindWorkDeps): KindWork {
   const { report, wake } = deps;
-  const { kind, concurrency, attempts: maxFailures } = handler;
+  const { kind, concurrency } = handler;
   const breaker = createCircuitBreaker();
   const single = createKindWork(handler, deps, breaker);
   let carefulEvents = 1;
@@ -55,7 +55,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
     const one = single.request();
     if (!one || breaker.state() === 'half-open') return one;
     if (isCareful()) return running > 0 || single.isBusy() ? undefined : { ...one, limit: 1 };
-    return running < concurrency && !isAllTaken ? { kind, limit: 0, maxFailures } : undefined;
+    return running < concurrency && !isAllTaken ? { ...one, limit: 0 } : undefined;
   }
 
   return {

@@ -7,6 +7,7 @@ GRANT SELECT ON Events TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON Kinds TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON EventPayloads TO 'producer'@'%', 'consumer'@'%';
 GRANT SELECT ON Installation TO 'producer'@'%', 'consumer'@'%';
+GRANT SELECT ON EventLog TO 'producer'@'%', 'consumer'@'%';
 
 GRANT SELECT, INSERT (event) ON Outbox TO 'producer'@'%', 'consumer'@'%';
 
@@ -24,6 +25,7 @@ GRANT EXECUTE ON PROCEDURE renew_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE give_back_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE look_at_keys TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE forget_log TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE move_outbox TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE put_outbox_aside TO 'consumer'@'%';
 -- Within transactions of handlers.

@@ -20,7 +20,8 @@ async function whyNotReady(database: Database, kind: Kind): Promise<string> {
   return error instanceof Error ? error.message : 'it is ready';
 }
 
-const CLAIMS = ['claim_events', 'renew_events', 'fill_events', 'give_back_events', 'add_kinds', 'look_at_keys'];
+const CLAIMS = ['claim_events', 'renew_events', 'fill_events', 'give_back_events', 'add_kinds'];
+const BESIDE = ['look_at_keys', 'forget_log'];
 const TRANSACTIONS = ['lock_events', 'lock_next_events', 'fill_locked', 'give_back_locked', 'lock_held', 'fill_held'];
 
 describe('a process that could do nothing is not ready, says what to do, and is ready when that is done', () => {
@@ -44,7 +45,7 @@ describe('a process that could do nothing is not ready, says what to do, and is 
       ['DROP PROCEDURE claim_events', 'CREATE PROCEDURE claim_events(IN consumer VARCHAR(64)) SELECT 1'],
       /routines are of another version; run npm run migrate/,
     ],
-    ...[...CLAIMS, ...TRANSACTIONS].map((routine): [string, Kind, string[], RegExp] => [
+    ...[...CLAIMS, ...BESIDE, ...TRANSACTIONS].map((routine): [string, Kind, string[], RegExp] => [
       `${routine} is missing`,
       'consumer',
       [`DROP PROCEDURE ${routine}`],

@@ -4,6 +4,7 @@ import { claimEvents, lockEvents, lockNextEvents } from './events/claim.ts';
 import { createEvents, createEventsOnce, forgetKeys } from './events/create.ts';
 import { lookAtKeys } from './events/keys.ts';
 import { addKinds } from './events/kinds.ts';
+import { forgetLog } from './events/log.ts';
 import { reviveEvents } from './events/operate.ts';
 import { checkOutbox } from './events/outbox.ts';
 import { countEvents, findSettledEvents } from './events/read.ts';
@@ -40,6 +41,7 @@ const CHECKS = {
     await addKinds(db, []);
     await lookAtKeys(db);
     await checkOutbox(db);
+    await forgetLog(db, { olderThanMs: 0, limit: 0 });
     // What transactions of handlers are made of.
     const none = { kind: '', limit: 0, maxFailures: 0 };
     await lockEvents(db, { ...none, since: '2000-01-01' });

@@ -13,11 +13,11 @@ BEGIN
   SELECT CONCAT('The table ', MIN(found.TABLE_NAME), ' is not of this version, and stays as it is; run npm run migrate, or load this into another database.')
     INTO refusal FROM information_schema.TABLES AS found
     WHERE found.TABLE_SCHEMA = DATABASE()
-      AND found.TABLE_NAME IN ('DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'Installation', 'Outbox')
+      AND found.TABLE_NAME IN ('DBStatus', 'Events', 'Kinds', 'EventPayloads', 'EventKeys', 'IdempotencyKeys', 'Installation', 'Outbox', 'EventLog')
       AND NOT EXISTS (
         SELECT 1 FROM information_schema.COLUMNS AS ours
         WHERE ours.TABLE_SCHEMA = DATABASE() AND ours.TABLE_NAME = found.TABLE_NAME
-          AND ours.COLUMN_NAME IN ('singleton', 'lease_until', 'looked_at', 'payload_bytes', 'own_due_at', 'first_id', 'problem')
+          AND ours.COLUMN_NAME IN ('singleton', 'lease_until', 'looked_at', 'payload_bytes', 'own_due_at', 'first_id', 'problem', 'log_key')
       );
   IF refusal IS NOT NULL THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = refusal;
@@ -108,6 +108,22 @@ CREATE TABLE IF NOT EXISTS Outbox (
   PRIMARY KEY (id),
   KEY to_move (problem, id)
 ) ENGINE = InnoDB;
+
+-- How attempts ended, for whoever asks later. Forgotten after a while.
+CREATE TABLE IF NOT EXISTS EventLog (
+  line       BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  id         BIGINT UNSIGNED NOT NULL, -- of the event
+  attempt    INT UNSIGNED    NOT NULL,
+  started_at DATETIME(3)     NULL,     -- NULL: its consumer died, and only the end of the lease is known
+  ended_at   DATETIME(3)     NOT NULL,
+  consumer   CHAR(48) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  outcome    VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- filled, failed, dead, later, lost
+  text       VARCHAR(255)    NULL,     -- why it failed, or the beginning of the value
+  log_key    VARCHAR(255)    NULL,     -- what its handler has lines searched by
+  PRIMARY KEY (line),
+  KEY by_event (id, line),
+  KEY by_log_key (log_key, id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS Installation (
   singleton       TINYINT UNSIGNED  NOT NULL DEFAULT 1,
@@ -371,7 +387,22 @@ BEGIN
   COMMIT;
 END //
 
--- Claims events of several kinds, for [{"kind", "limit", "maxFailures", "since"}, …]. Answers for each in turn
+-- Forgets up to `row_limit` of the oldest lines of the log that are older than this, and answers how many.
+DROP PROCEDURE IF EXISTS forget_log //
+CREATE PROCEDURE forget_log(IN older_than_ms BIGINT UNSIGNED, IN row_limit INT UNSIGNED)
+BEGIN
+  DECLARE old_lines LONGTEXT;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  START TRANSACTION;
+  SELECT JSON_ARRAYAGG(IF(ended_at <= UTC_TIMESTAMP(3) - INTERVAL older_than_ms * 1000 MICROSECOND, line, NULL)) INTO old_lines
+    FROM (SELECT line, ended_at FROM EventLog FORCE INDEX (PRIMARY) ORDER BY line LIMIT row_limit FOR UPDATE SKIP LOCKED) AS oldest;
+  DELETE EventLog FROM JSON_TABLE(old_lines, '$[*]' COLUMNS (line BIGINT UNSIGNED PATH '$')) AS chosen
+    STRAIGHT_JOIN EventLog FORCE INDEX (PRIMARY) ON EventLog.line = chosen.line;
+  SELECT ROW_COUNT() AS forgotten;
+  COMMIT;
+END //
+
+-- Claims events of several kinds, for [{"kind", "limit", "maxFailures", "since", "log"}, …]. Answers for each in turn
 -- [[id, attempt, failures, waits, created at in ms], …] or NULL, and what was said of those at their creation:
 -- docs/sql-protocol.md.
 DROP PROCEDURE IF EXISTS claim_events //
@@ -483,7 +514,7 @@ BEGIN
     ORDER BY kind, open, due_at, id LIMIT 1;
   IF looks_at_all THEN
     -- Few hold what lies behind both: it is found when the claims come there, and a backlog is not read whole.
-    CALL take_back_events(kind_id, max_failures,
+    CALL take_back_events(kind_id, max_failures, JSON_CONTAINS_PATH(request, 'one', '$.log'),
       COALESCE(GREATEST(first_due_at, since), first_due_at, moment), COALESCE(first_id, ~0), lost_due_at);
     IF lost_due_at <= COALESCE(first_due_at, moment) THEN
       SELECT due_at, id, failures + 1 >= max_failures AND last_error <=> 'its consumer died'
@@ -573,8 +604,8 @@ END //
 -- spent it is dead: what ends each of its consumers would otherwise do so for ever.
 DROP PROCEDURE IF EXISTS take_back_events //
 CREATE PROCEDURE take_back_events(
-  IN kind_id SMALLINT UNSIGNED, IN max_failures INT UNSIGNED, IN until DATETIME(3), IN until_id BIGINT UNSIGNED,
-  OUT lost_due_at DATETIME(3)
+  IN kind_id SMALLINT UNSIGNED, IN max_failures INT UNSIGNED, IN is_logged BOOLEAN, IN until DATETIME(3),
+  IN until_id BIGINT UNSIGNED, OUT lost_due_at DATETIME(3)
 )
 BEGIN
   DECLARE lost LONGTEXT;
@@ -586,23 +617,64 @@ BEGIN
     LIMIT 10000
   ) AS found;
   IF lost IS NOT NULL THEN
-    UPDATE (
-      SELECT Events.id, Events.failures + 1 >= max_failures AS is_dead
+    SELECT JSON_ARRAYAGG(JSON_ARRAY(taken.id, is_dead, attempts, claimed_by, ended_at)) INTO lost FROM (
+      SELECT Events.id, Events.failures + 1 >= max_failures AS is_dead, Events.attempts, Events.claimed_by,
+        DATE_FORMAT(Events.lease_until, '%Y-%m-%d %T.%f') AS ended_at
       FROM JSON_TABLE(lost, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS given
       STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
       WHERE Events.open = 1 AND Events.processing = 1 AND Events.lease_until <= UTC_TIMESTAMP(3)
       LIMIT 10000 FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
-    ) AS taken
-    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = taken.id
-    SET Events.failures = Events.failures + 1, Events.claimed_by = '', Events.lease_until = '2000-01-01 00:00:00',
-      Events.processing = IF(taken.is_dead OR kind_id <> 1, 2, 0),
-      Events.due_at = IF(taken.is_dead, NULL, IF(Events.due_at = '2000-01-01 00:00:00', Events.created_at, Events.due_at)),
-      Events.last_error = IF(taken.is_dead, 'its consumers died', 'its consumer died');
-    IF ROW_COUNT() > 0 THEN
-      SET lost_due_at = first_due_at;
-      CALL pass_on_keys(lost);
-    END IF;
+    ) AS taken;
   END IF;
+  IF lost IS NOT NULL THEN
+    UPDATE JSON_TABLE(lost, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]', is_dead BOOLEAN PATH '$[1]')) AS taken
+      STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = taken.id
+      SET Events.failures = Events.failures + 1, Events.claimed_by = '', Events.lease_until = '2000-01-01 00:00:00',
+        Events.processing = IF(taken.is_dead OR kind_id <> 1, 2, 0),
+        Events.due_at = IF(taken.is_dead, NULL, IF(Events.due_at = '2000-01-01 00:00:00', Events.created_at, Events.due_at)),
+        Events.last_error = IF(taken.is_dead, 'its consumers died', 'its consumer died');
+    IF is_logged THEN
+      INSERT INTO EventLog (id, attempt, ended_at, consumer, outcome, text)
+        SELECT id, attempt, ended_at, consumer, 'lost', IF(is_dead, 'its consumers died', 'its consumer died')
+        FROM JSON_TABLE(lost, '$[*]' COLUMNS (
+          id BIGINT UNSIGNED PATH '$[0]', is_dead BOOLEAN PATH '$[1]', attempt INT UNSIGNED PATH '$[2]',
+          consumer CHAR(48) CHARACTER SET ascii PATH '$[3]', ended_at DATETIME(3) PATH '$[4]'
+        )) AS taken;
+    END IF;
+    SET lost_due_at = first_due_at;
+    CALL pass_on_keys(lost);
+  END IF;
+END //
+
+-- Part of a fill or a giving back that is logged: keeps of the list what this consumer still holds, and locks it. So what is
+-- written and what is logged are the same.
+DROP PROCEDURE IF EXISTS keep_held //
+CREATE PROCEDURE keep_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, INOUT claims LONGTEXT)
+BEGIN
+  SELECT COALESCE(CONCAT('[', GROUP_CONCAT(held.claim), ']'), '[]') INTO claims FROM (
+    SELECT given.claim
+    FROM JSON_TABLE(claims, '$[*]' COLUMNS (
+      claim JSON PATH '$', id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]'
+    )) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    WHERE Events.open = 1 AND Events.processing = 1 AND Events.claimed_by = consumer AND Events.attempts = given.attempt
+      AND Events.lease_until > UTC_TIMESTAMP(3)
+    LIMIT 10000 FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
+  ) AS held;
+END //
+
+-- Part of the same: writes the lines of what is settled now. They are the sixth members, [outcome, ms from its start, text, key].
+DROP PROCEDURE IF EXISTS log_settled //
+CREATE PROCEDURE log_settled(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN claims JSON)
+BEGIN
+  INSERT INTO EventLog (id, attempt, started_at, ended_at, consumer, outcome, text, log_key)
+    SELECT given.id, attempt, UTC_TIMESTAMP(3) - INTERVAL ms * 1000 MICROSECOND, UTC_TIMESTAMP(3), consumer, outcome, text, log_key
+    FROM JSON_TABLE(claims, '$[*]' COLUMNS (
+      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', outcome VARCHAR(10) CHARACTER SET ascii PATH '$[5][0]',
+      ms BIGINT UNSIGNED PATH '$[5][1]', text VARCHAR(255) PATH '$[5][2]', log_key VARCHAR(255) PATH '$[5][3]'
+    )) AS given
+    STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+    WHERE given.outcome IS NOT NULL AND Events.attempts = given.attempt AND Events.processing <> 1;
 END //
 
 -- Fills those of [[id, attempt, value], …] that this consumer still holds, and answers how many. What another connection
@@ -621,6 +693,10 @@ DROP PROCEDURE IF EXISTS fill_held //
 CREATE PROCEDURE fill_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN fills JSON, IN has_keys BOOLEAN)
 BEGIN
   DECLARE filled INT;
+  DECLARE is_logged BOOLEAN DEFAULT JSON_CONTAINS_PATH(fills, 'one', '$[0][5]');
+  IF is_logged THEN
+    CALL keep_held(consumer, fills);
+  END IF;
   -- FORCE INDEX: a small table would be read whole, with a wait for rows that others hold. LIMIT: without it MySQL merges the
   -- inner query into the outer one, which waits. MariaDB knows no OF.
   UPDATE (
@@ -636,6 +712,9 @@ BEGIN
   STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = held.id
   SET Events.valor = held.valor, Events.processing = 0, Events.filled_at = UTC_TIMESTAMP(3), Events.last_error = NULL;
   SET filled = ROW_COUNT();
+  IF is_logged THEN
+    CALL log_settled(consumer, fills);
+  END IF;
   IF has_keys THEN
     CALL pass_on_keys(fills);
   END IF;
@@ -667,6 +746,9 @@ BEGIN
       Events.due_at = LEAST(Events.due_at, UTC_TIMESTAMP(3)) -- it may have waited for its key until now
     WHERE Events.open = 1 AND Events.processing <> 1 AND Events.attempts = given.attempt - 1;
   SET filled = ROW_COUNT();
+  IF JSON_CONTAINS_PATH(fills, 'one', '$[0][5]') THEN
+    CALL log_settled(consumer, fills);
+  END IF;
   IF has_keys THEN
     CALL pass_on_keys(fills);
   END IF;
@@ -702,6 +784,10 @@ DROP PROCEDURE IF EXISTS give_back_held //
 CREATE PROCEDURE give_back_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN outcomes JSON, IN has_keys BOOLEAN)
 BEGIN
   DECLARE given_back INT;
+  DECLARE is_logged BOOLEAN DEFAULT JSON_CONTAINS_PATH(outcomes, 'one', '$[0][5]');
+  IF is_logged THEN
+    CALL keep_held(consumer, outcomes);
+  END IF;
   UPDATE (
     SELECT Events.id, given.outcome, given.delay_ms, given.reason
     FROM JSON_TABLE(outcomes, '$[*]' COLUMNS (
@@ -726,6 +812,9 @@ BEGIN
     Events.last_error = COALESCE(held.reason, Events.last_error),
     Events.dead_reason = IF(held.outcome = 'refused', held.reason, NULL);
   SET given_back = ROW_COUNT();
+  IF is_logged THEN
+    CALL log_settled(consumer, outcomes);
+  END IF;
   IF has_keys THEN
     CALL pass_on_keys(outcomes);
   END IF;

@@ -164,6 +164,7 @@ const TABLES = [
   'IdempotencyKeys',
   'Installation',
   'Outbox',
+  'EventLog',
 ];
 
 test('the row types name the columns that init.sql makes', async () => {

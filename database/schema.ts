@@ -9,6 +9,7 @@ export interface Schema {
   EventKeys: EventKeysTable;
   IdempotencyKeys: IdempotencyKeysTable;
   Outbox: OutboxTable;
+  EventLog: EventLogTable;
   Installation: InstallationTable;
 }
 
@@ -75,4 +76,16 @@ export interface OutboxTable {
   id: Generated<number>;
   event: string;
   problem: Generated<string | null>;
+}
+
+export interface EventLogTable {
+  line: Generated<number>;
+  id: number;
+  attempt: number;
+  started_at: Date | null;
+  ended_at: Date;
+  consumer: string;
+  outcome: string;
+  text: string | null;
+  log_key: string | null;
 }

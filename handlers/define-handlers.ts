@@ -126,6 +126,9 @@ function toInput(event: HandlerEvent, context: HandlerContext): HandlerInput {
   };
 }
 
-function toPolicy(kind: string, { attempts = 5, retryDelayMs, timeoutMs = 60_000 }: HandlerOptions) {
-  return { kind, attempts, timeoutMs, retryDelayMs: toRetryDelay(retryDelayMs) };
+function toPolicy(
+  kind: string,
+  { attempts = 5, retryDelayMs, timeoutMs = 60_000, log = 'failures', logKey }: HandlerOptions,
+) {
+  return { kind, attempts, timeoutMs, retryDelayMs: toRetryDelay(retryDelayMs), log, logKey };
 }

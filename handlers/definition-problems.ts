@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { isSchema } from './check-payload.ts';
+import type { LogMode } from './handler.ts';
 import { DELAY_LIMIT_MS, KIND_PATTERN, TIMER_LIMIT_MS } from './limits.ts';
 
 type Check = (value: unknown) => string | undefined;
@@ -13,11 +14,15 @@ const wholeNumber =
       ? undefined
       : `a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`;
 
+const LOG_MODES: readonly unknown[] = ['off', 'failures', 'all'] satisfies LogMode[];
+
 const POLICY: Record<string, Check> = {
   attempts: wholeNumber(1, 1_000_000),
   retryDelayMs: (value) => isFunction(value) && wholeNumber(0, DELAY_LIMIT_MS)(value)?.concat(', or a function'),
   timeoutMs: wholeNumber(1, TIMER_LIMIT_MS),
   payload: (value) => (isSchema(value) ? undefined : 'a Standard Schema'),
+  log: (value) => (LOG_MODES.includes(value) ? undefined : "'off', 'failures' or 'all'"),
+  logKey: (value) => (typeof value === 'string' && value !== '' ? undefined : 'the name of a member of the payload'),
 };
 
 // The limit of a transaction is that of its process: TRANSACTION_MS.

@@ -1,4 +1,4 @@
-import type { HandlerContext, HandlerEvent, HandlerInput, UserTransaction } from './handler.ts';
+import type { HandlerContext, HandlerEvent, HandlerInput, LogMode, UserTransaction } from './handler.ts';
 import type { Result } from './outcome.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
@@ -18,6 +18,10 @@ export interface HandlerOptions {
    * @default 10 events, 2 batches, or 2 transactions
    */
   concurrency?: number;
+  /** Which attempts leave a line in the log: none, those that failed, or all. @default 'failures' */
+  log?: LogMode;
+  /** A member of the payload, such as a message's own id, whose text or number the log is searched by. @default none */
+  logKey?: string;
 }
 
 /** A handler that is given a payload of this type. */

@@ -66,7 +66,13 @@ interface HandlerPolicy {
   retryDelayMs: (failures: number) => number;
   /** From then on the signal of a call is aborted, and its attempt has failed. */
   timeoutMs: number;
+  log: LogMode;
+  /** The member of the payload that lines of the log are searched by. */
+  logKey: string | undefined;
 }
+
+/** Which attempts leave a line in the log: those that failed, or lost their consumer; or all. */
+export type LogMode = 'off' | 'failures' | 'all';
 
 export interface SingleHandler extends HandlerPolicy {
   style: 'single';

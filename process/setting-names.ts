@@ -33,5 +33,6 @@ export const SETTING_NAMES: readonly string[] = [
   'TRANSACTION_MS',
   'MAX_ATTEMPTS',
   'RETRY_DELAY_MS',
+  'LOG_TTL_MS',
   'WORD_SERVICE_PORT',
 ];

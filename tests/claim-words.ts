@@ -11,12 +11,21 @@ export interface TestClaim extends Partial<KindRequest> {
 /** For tests: one claim of one kind, of words unless it says another. */
 export async function claimWords(
   db: Database,
-  { claimedBy = 'a', leaseMs = 30_000, kind = 'word', limit = 10_000, maxFailures = 5, since, alone }: TestClaim = {},
+  {
+    claimedBy = 'a',
+    leaseMs = 30_000,
+    kind = 'word',
+    limit = 10_000,
+    maxFailures = 5,
+    since,
+    alone,
+    log,
+  }: TestClaim = {},
 ): Promise<KindClaims> {
   const [result] = await claimEvents(db, {
     claimedBy,
     leaseMs,
-    kinds: [{ kind, limit, maxFailures, since, ...(alone && { alone }) }],
+    kinds: [{ kind, limit, maxFailures, since, log, ...(alone && { alone }) }],
   });
   return result!;
 }

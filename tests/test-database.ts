@@ -57,7 +57,7 @@ export async function useTestDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
   beforeEach(async () => {
     await sql`DELETE FROM Events`.execute(database.db);
-    for (const table of ['IdempotencyKeys', 'EventPayloads', 'EventKeys', 'Outbox'])
+    for (const table of ['IdempotencyKeys', 'EventPayloads', 'EventKeys', 'Outbox', 'EventLog'])
       await sql`DELETE FROM ${sql.table(table)}`.execute(database.db);
     await sql`UPDATE DBStatus SET id = 0`.execute(database.db);
     await sql`DELETE FROM Kinds WHERE name <> 'word'`.execute(database.db);

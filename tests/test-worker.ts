@@ -6,7 +6,13 @@ import type { BatchHandler, HandlerEvent, KindHandler, Outcome, SingleHandler } 
 import { createRecordingReport } from './recording-report.ts';
 
 const NEVER = new AbortController().signal;
-const POLICY = { attempts: 2, retryDelayMs: () => 60_000, timeoutMs: 600_000 };
+const POLICY = {
+  attempts: 2,
+  retryDelayMs: () => 60_000,
+  timeoutMs: 600_000,
+  log: 'failures' as const,
+  logKey: undefined,
+};
 
 export type HandleBatch = BatchHandler['handleBatch'];
 export type HandleEvent = SingleHandler['handleEvent'];
@@ -25,7 +31,7 @@ export function singleHandler(handleEvent: HandleEvent, options: Partial<SingleH
 export function createWorker(db: Database, handlers: KindHandler[], options: Partial<ConsumerDeps> = {}) {
   const report = createRecordingReport();
   const giveUp = new AbortController();
-  const pace = { pollMs: 5, leaseMs: 30_000, once: true };
+  const pace = { pollMs: 5, leaseMs: 30_000, once: true, logTtlMs: 60_000 };
   const deps: ConsumerDeps = {
     db,
     report,

@@ -29,6 +29,8 @@ export interface KindRequest {
   alone?: true;
   /** Look only at what has been due since then: the `nextSince` of an earlier claim. @default look at all */
   since?: string | undefined;
+  /** Whether leases that are found to be over leave a line in the log. @default no */
+  log?: true | undefined;
 }
 
 export interface ClaimRequest {

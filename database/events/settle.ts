@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import type { Database } from '../connect.ts';
 import type { Claim } from './claim.ts';
+import { type Attempt, toLogLine } from './log.ts';
 import { noticesFor } from './notices.ts';
 import { repeatIfUnknown } from './repeat-if-unknown.ts';
+import { storable } from './storable.ts';
 
 /** Claims of one consumer. */
 export interface Fenced<T extends Claim> {
@@ -20,8 +22,14 @@ export interface Written<T extends Claim> {
   lost: readonly T[];
 }
 
+/** What may be written to the log of how a claim ended. */
+interface Logged {
+  /** @default no line is written */
+  log?: Attempt | undefined;
+}
+
 /** The value: a word, or the text of JSON of another kind. */
-export type Fill = Claim & { valor: string };
+export type Fill = Claim & Logged & { valor: string };
 
 /** held -> filled. Each value is written once, and never changes. */
 export function fillEvents<T extends Fill>(
@@ -45,6 +53,7 @@ export interface HasKeys {
 }
 
 export type GiveBack = Claim &
+  Logged &
   // Counted; without a delay it is dead.
   (
     | { outcome: 'failed'; reason: string; delayMs: number | undefined }
@@ -59,7 +68,7 @@ export async function giveBackEvents<T extends GiveBack>(
   db: Database,
   { claimedBy, claims, hasKeys = true }: Fenced<T> & HasKeys,
 ): Promise<{ givenBack: number; locked: readonly T[] }> {
-  const list = JSON.stringify(claims.map(toTuple));
+  const list = toGiveBacks(claims);
   const givenBack = await call(db, sql`give_back_events(${claimedBy}, ${list}, ${hasKeys})`);
   if (claims.some(({ outcome }) => outcome === 'failed' || outcome === 'refused')) noticesFor(db).emit('settled');
   if (givenBack === claims.length) return { givenBack, locked: [] };
@@ -105,7 +114,7 @@ export function giveBackLocked(
   db: Database,
   { claimedBy, claims, hasKeys = true }: Fenced<GiveBack> & HasKeys,
 ): Promise<number> {
-  return call(db, sql`give_back_locked(${claimedBy}, ${JSON.stringify(claims.map(toTuple))}, ${hasKeys})`);
+  return call(db, sql`give_back_locked(${claimedBy}, ${toGiveBacks(claims)}, ${hasKeys})`);
 }
 
 /** After a transaction whose end is unknown: whether it filled the event by this claim. */
@@ -115,7 +124,22 @@ export async function isFilledBy(db: Database, claimedBy: string, claim: Claim):
 }
 
 function toFills(claims: readonly Fill[]): string {
-  return JSON.stringify(claims.map(({ id, attempt, valor }) => [id, attempt, valor]));
+  return toList(claims, ({ id, attempt, valor }) => [id, attempt, valor]);
+}
+
+function toGiveBacks(claims: readonly GiveBack[]): string {
+  return toList(claims, toTuple);
+}
+
+/** A line of the log is the sixth member; the first claim says whether there are any. */
+function toList<T extends Claim & Logged>(claims: readonly T[], toTuple: (claim: T) => unknown[]): string {
+  if (!claims.some(({ log }) => log)) return JSON.stringify(claims.map(toTuple));
+  return JSON.stringify(
+    claims.map((claim) => {
+      const [id, attempt, what, delayMs = null, reason = null] = toTuple(claim);
+      return [id, attempt, what, delayMs, reason, claim.log ? toLogLine(claim.log) : null];
+    }),
+  );
 }
 
 async function call(db: Database, routine: ReturnType<typeof sql>): Promise<number> {
@@ -150,8 +174,6 @@ function split<T extends Claim>(claims: readonly T[], ours: Ours[], isWritten: (
   return { written: groups.written ?? [], locked: groups.locked ?? [], lost: groups.lost ?? [] };
 }
 
-const REASON_LIMIT = 255;
-
 function toTuple(claim: GiveBack): unknown[] {
   const { id, attempt, outcome } = claim;
   switch (outcome) {
@@ -164,10 +186,4 @@ function toTuple(claim: GiveBack): unknown[] {
     case 'released':
       return [id, attempt, outcome, 0];
   }
-}
-
-/** As many characters as the column takes, which are not UTF-16 units, and no half ones, which JSON does not carry. */
-function storable(text: string): string {
-  const characters = Array.from(text.slice(0, 2 * REASON_LIMIT).toWellFormed());
-  return characters.slice(0, REASON_LIMIT).join('');
 }
