@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { databaseSettings } from '../database/config.ts';
+import type { LogSearch } from '../database/events/log.ts';
 import { readEnvironment, readSettings } from '../process/settings.ts';
 
 /** What an operator asks for. */
@@ -8,71 +9,112 @@ export type Command =
   | { name: 'dead'; limit: number; after: number }
   | { name: 'show'; id: number }
   | { name: 'outbox'; limit: number }
+  | ({ name: 'log' } & LogSearch)
   | { name: 'revive'; ids: number[]; outOfOrder: boolean }
   | { name: 'revive all'; outOfOrder: boolean };
 
 export const HELP = `Usage: npm run events -- dead [--limit N] [--after ID] | show ID
        npm run events -- revive ID… [--out-of-order] | revive --all [--out-of-order] | outbox [--limit N]
+       npm run events -- log [ID] [--key KEY] [--limit N] [--before LINE]
 
   dead          Lists the dead events in the order of their ids: 100 of them, or N, from the first one after ID
   show          Shows everything about one event
   revive        Makes dead events pending again; each gets all its attempts anew. One of which a later event of the same key
                 is filled or deleted is left out, unless --out-of-order is given
   outbox        Counts the rows of the outbox, and lists those of which no event can be made: 100 of them, or N
-  --json        For programs: a line of JSON for each event, or one with the number of revived events
+  log           Says how attempts ended, the last 100 or N, or those before a line: of one event, of the events that a
+                handler's logKey finds by KEY, or of all
+  --json        For programs: a line of JSON for each event or attempt, or one with the number of revived events
   --help        This text
 
 The database is that of DATABASE_URL. The account of a consumer may not revive events; that of a producer may.
 `;
+
+const FLAG = { type: 'boolean' } as const;
+const TEXT = { type: 'string' } as const;
+const OPTIONS = { limit: TEXT, after: TEXT, before: TEXT, key: TEXT, all: FLAG, 'out-of-order': FLAG };
 
 /** Throws a sentence about what cannot be understood. */
 export function readOperatorConfig(args: string[], env: Record<string, string | undefined> = readEnvironment()) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: {
-      limit: { type: 'string' },
-      after: { type: 'string' },
-      all: { type: 'boolean' },
-      'out-of-order': { type: 'boolean' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
+    options: { ...OPTIONS, json: FLAG, help: FLAG },
   });
+  const { help, json = false, ...options } = values;
   return {
     ...readSettings(databaseSettings, env),
-    command: values.help ? ({ name: 'help' } as const) : readCommand(positionals, values),
-    json: values.json ?? false,
+    command: help ? ({ name: 'help' } as const) : readCommand(positionals, options),
+    json,
   };
 }
 
-interface Options {
-  limit?: string;
-  after?: string;
-  all?: boolean;
-  'out-of-order'?: boolean;
+type Options = { [Name in keyof typeof OPTIONS]?: (typeof OPTIONS)[Name] extends typeof FLAG ? boolean : string };
+
+interface CommandForm {
+  options: readonly (keyof Options)[];
+  /** Undefined for words that do not belong to it. */
+  read: (words: readonly string[], options: Options) => Command | undefined;
 }
 
-function readCommand(
-  [name, ...words]: string[],
-  { limit, after, all, 'out-of-order': outOfOrder = false }: Options,
-): Command {
-  if (name === 'revive' && limit === undefined && after === undefined) {
-    if (all && words.length === 0) return { name: 'revive all', outOfOrder };
-    if (!all && words.length > 0) return { name, ids: words.map((word) => toNumber(word, 'an id')), outOfOrder };
-  }
-  if (outOfOrder) throw new Error('--out-of-order belongs to revive; see --help');
-  const isPaged = limit !== undefined || after !== undefined;
-  if (name === 'dead' && words.length === 0 && !all) {
-    return { name, limit: toNumber(limit ?? '100', '--limit'), after: toNumber(after ?? '0', '--after', 0) };
-  }
-  if (name === 'outbox' && words.length === 0 && !all && after === undefined) {
-    return { name, limit: toNumber(limit ?? '100', '--limit') };
-  }
-  if (isPaged) throw new Error('--limit and --after belong to dead, and --limit to outbox; see --help');
-  if (name === 'show' && words.length === 1 && !all) return { name, id: toNumber(words[0]!, 'an id') };
-  throw new Error('expected one of: dead, show ID, revive ID…, revive --all, outbox; see --help');
+const COMMANDS = new Map<string, CommandForm>([
+  [
+    'dead',
+    {
+      options: ['limit', 'after'],
+      read: ({ length }, { limit = '100', after = '0' }) =>
+        length > 0
+          ? undefined
+          : { name: 'dead', limit: toNumber(limit, '--limit'), after: toNumber(after, '--after', 0) },
+    },
+  ],
+  ['show', { options: [], read: (words) => (words.length === 1 ? { name: 'show', id: toId(words[0]!) } : undefined) }],
+  [
+    'revive',
+    {
+      options: ['all', 'out-of-order'],
+      read: (words, { all = false, 'out-of-order': outOfOrder = false }) => {
+        if (all === words.length > 0) return undefined;
+        return all ? { name: 'revive all', outOfOrder } : { name: 'revive', ids: words.map(toId), outOfOrder };
+      },
+    },
+  ],
+  [
+    'outbox',
+    {
+      options: ['limit'],
+      read: ({ length }, { limit = '100' }) =>
+        length > 0 ? undefined : { name: 'outbox', limit: toNumber(limit, '--limit') },
+    },
+  ],
+  [
+    'log',
+    {
+      options: ['key', 'limit', 'before'],
+      read: ([id, ...others], { key, limit = '100', before }) => {
+        if (others.length > 0) return undefined;
+        return {
+          name: 'log',
+          id: id === undefined ? undefined : toId(id),
+          key,
+          limit: toNumber(limit, '--limit'),
+          before: before === undefined ? undefined : toNumber(before, '--before'),
+        };
+      },
+    },
+  ],
+]);
+
+function readCommand([name = '', ...words]: string[], options: Options): Command {
+  const form = COMMANDS.get(name);
+  const stray = form && Object.keys(options).find((option) => !form.options.includes(option as keyof Options));
+  if (stray !== undefined) throw new Error(`--${stray} does not belong to ${name}; see --help`);
+  const command = form?.read(words, options);
+  if (command) return command;
+  throw new Error('expected one of: dead, show ID, revive ID…, revive --all, outbox, log [ID]; see --help');
 }
+
+const toId = (text: string) => toNumber(text, 'an id');
 
 /** Ids are matched as text, so that no digit is rounded away. */
 function toNumber(text: string, what: string, least = 1): number {

@@ -1,4 +1,5 @@
 import type { Database } from '../database/connect.ts';
+import { type LogLine, type LogSearch, searchLog } from '../database/events/log.ts';
 import {
   type EventDetails,
   listDead,
@@ -31,6 +32,8 @@ export async function runCommand(deps: CommandDeps, command: Exclude<Command, { 
       return show(deps, command.id);
     case 'outbox':
       return outbox(deps, command.limit);
+    case 'log':
+      return log(deps, command);
     case 'revive':
       return revive(deps, command.ids, command);
     case 'revive all':
@@ -61,6 +64,15 @@ async function outbox({ db, json, write }: CommandDeps, limit: number): Promise<
   else write(`${waiting} waiting, ${aside} put aside`);
   if (json) return true;
   for (const { id, problem, event } of problems) write(`#${id}  ${printable(problem)}  ${printable(event)}`);
+  return true;
+}
+
+async function log({ db, json, write }: CommandDeps, search: LogSearch): Promise<true> {
+  const lines = await searchLog(db, search);
+  for (const line of lines) write(json ? JSON.stringify(line) : logLine(line));
+  if (json) return true;
+  if (lines.length === 0) write('no attempts in the log');
+  if (lines.length === search.limit) write(`there may be earlier ones: --before ${lines[0]!.line}`);
   return true;
 }
 
@@ -104,6 +116,12 @@ function countOf(events: number): string {
 
 function deadLine({ id, attempts, createdAt, lastError }: EventDetails): string {
   return `#${id}  ${attempts} attempts  created ${createdAt.toISOString()}  ${printable(lastError ?? 'no error known')}`;
+}
+
+function logLine({ id, attempt, startedAt, endedAt, consumer, outcome, text }: LogLine): string {
+  const took = startedAt === null ? '' : ` after ${endedAt.getTime() - startedAt.getTime()} ms`;
+  const said = text === null ? '' : `  ${printable(text)}`;
+  return `#${id}  attempt ${attempt}  ${outcome}${took}  ${endedAt.toISOString()}  ${consumer}${said}`;
 }
 
 function detailLines(event: ShownEvent): string[] {
