@@ -58,7 +58,7 @@ export const producerSettings = {
     'Every request must carry one of these tokens, except to probes and docs; empty: no token is needed',
   ),
   OPERATOR_TOKENS: tokenHashes(
-    'Tokens for /operator, which shows and revives dead events; empty: there is no such path',
+    'Tokens for /operator, which shows and revives dead events, and shows the log; empty: there is no such path',
   ),
   CORS_ORIGINS: list({
     isValid: isOrigin,

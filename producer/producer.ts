@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import { checkDatabase, createReadyCheck } from '../database/check-database.ts';
 import type { Database } from '../database/connect.ts';
 import { PAYLOAD_LIMIT } from '../database/events/limits.ts';
+import { searchLog } from '../database/events/log.ts';
 import { listDead, reviveAllDead, reviveEvents, showEvent } from '../database/events/operate.ts';
 import { countEvents, findEvent } from '../database/events/read.ts';
 import { createJsonLog } from '../process/json-log.ts';
@@ -95,6 +96,7 @@ function databaseDeps({ db, createBatch = 1_000, createQueueLimit = 50_000, crea
     checkReady: createReadyCheck(db),
     listDead: (page) => listDead(db, page),
     showEvent: (id) => showEvent(db, id),
+    searchLog: (search) => searchLog(db, search),
     reviveEvents: (ids, options) => reviveEvents(db, ids, options),
     reviveAllDead: (options) => reviveAllDead(db, options),
   } satisfies Partial<AppDeps>;

@@ -57,7 +57,7 @@ describe('docs/http.md', () => {
 
   test('has each route of an operator in its table', () => {
     const routes = new Set(routesOf(createApp(['00'])).filter((route) => / \/operator/.test(route)));
-    expect(routes.size).toBe(4);
+    expect(routes.size).toBe(5);
     for (const route of routes) expect(http).toContain(`| \`${route}\` |`);
   });
 

@@ -31,6 +31,7 @@ test('each block is a module that a consumer can load', async () => {
     ['transfer', 'charge'],
     ['order', 'confirmation'],
     ['ship', 'delivery'],
+    ['parcel'],
   ]);
 });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { databaseDown, json, parametersOf, problem, type RouteDescriptions } from './parts.ts';
-import { deadQuerySchema, eventSchema, idPathSchema, reviveQuerySchema } from './schemas.ts';
+import { deadQuerySchema, eventSchema, idPathSchema, logQuerySchema, reviveQuerySchema } from './schemas.ts';
 
 const moment = (description: string) => z.iso.datetime().nullable().meta({ description });
 
@@ -30,6 +30,28 @@ export const deadEventsSchema = z
     next: z.int().nullable().meta({ description: 'The `after` of the next page; null: this is the last' }),
   })
   .meta({ id: 'DeadEvents' });
+
+const logLineSchema = z
+  .object({
+    line: z.int().min(1).meta({ description: 'Later lines have larger numbers, with gaps' }),
+    id: z.int().min(1).meta({ description: 'The event’s id' }),
+    kind: z.string().nullable().meta({ description: 'Null: somebody has deleted the event' }),
+    attempt: z.int().min(1).meta({ description: 'Which claim of the event it was' }),
+    startedAt: moment('When it began; null: its consumer died'),
+    endedAt: z.iso.datetime().meta({ description: 'When its outcome was written, or its lease was over' }),
+    consumer: z.string(),
+    outcome: z.enum(['filled', 'failed', 'dead', 'later', 'lost']),
+    text: z.string().nullable().meta({ description: 'Why it failed, or the beginning of its value' }),
+    key: z.string().nullable().meta({ description: 'What the logKey of its handler names in the payload' }),
+  })
+  .meta({ id: 'LogLine' });
+
+export const logSchema = z
+  .object({
+    lines: z.array(logLineSchema),
+    next: z.int().nullable().meta({ description: 'The `before` of the page before; null: there are no earlier lines' }),
+  })
+  .meta({ id: 'Log' });
 
 export const revivedSchema = z
   .object({ revived: z.int().min(0).meta({ description: 'How many dead events are pending again' }) })
@@ -69,6 +91,12 @@ export const operatorRoutes = {
       404: problem('No event has this id'),
       ...refused,
     },
+  },
+  'GET /operator/log': {
+    ...operator,
+    summary: 'How attempts ended: the last ones that fit, oldest first',
+    parameters: parametersOf('query', logQuerySchema),
+    responses: { 200: json('Some of them', logSchema), 400: problem('A parameter is malformed'), ...refused },
   },
   'POST /operator/dead/revive': {
     ...operator,

@@ -71,7 +71,7 @@ function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?
 export const eventIdSchema = wholeNumber({ min: 1 });
 export const idPathSchema = z.strictObject({ id: eventIdSchema });
 
-export const MAX_DEAD = 1_000;
+export const PAGE_LIMIT = 1_000;
 
 /** `?count=1000` */
 export const createQuerySchema = z.strictObject({
@@ -90,10 +90,25 @@ export const reviveQuerySchema = z.strictObject({
     .meta({ description: 'Whether to revive an event although a later one of its key is filled or deleted' }),
 });
 
+const limitOf = (what: string) =>
+  wholeNumber({ min: 1, max: PAGE_LIMIT })
+    .default(100)
+    .meta({ description: `Most ${what} in the answer, 1 to ${PAGE_LIMIT}`, example: 100 });
+
+/** `?id=7&key=order-17&limit=100&before=1000` */
+export const logQuerySchema = z.strictObject({
+  id: eventIdSchema.optional().meta({ description: 'Only attempts at this event', example: 7 }),
+  key: z
+    .string()
+    .max(255)
+    .optional()
+    .meta({ description: 'Only attempts at events that the logKey of their handler finds by it', example: 'order-17' }),
+  limit: limitOf('lines'),
+  before: wholeNumber({ min: 1 }).optional().meta({ description: 'Only lines with a smaller number', example: 1_000 }),
+});
+
 /** `?limit=100&after=7` */
 export const deadQuerySchema = z.strictObject({
-  limit: wholeNumber({ min: 1, max: MAX_DEAD })
-    .default(100)
-    .meta({ description: `Most events in the answer, 1 to ${MAX_DEAD}`, example: 100 }),
+  limit: limitOf('events'),
   after: wholeNumber({ min: 0 }).default(0).meta({ description: 'Only events with a larger id', example: 0 }),
 });

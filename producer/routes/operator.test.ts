@@ -3,10 +3,18 @@ import { describe, expect, test } from 'vitest';
 import { DatabaseError } from '../../database/database-error.ts';
 import { createEvents } from '../../database/events/create.ts';
 import { countEvents, findEvent } from '../../database/events/read.ts';
+import { fillEvents, giveBackEvents } from '../../database/events/settle.ts';
+import { claimWords } from '../../tests/claim-words.ts';
 import { connectForeignClient } from '../../tests/foreign-client.ts';
 import { claimAll, fillAll, killAll, problemOf, startTestApp } from '../../tests/producer-app.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
-import { allRevivedSchema, deadEventsSchema, revivedSchema, shownEventSchema } from '../openapi/operator-routes.ts';
+import {
+  allRevivedSchema,
+  deadEventsSchema,
+  logSchema,
+  revivedSchema,
+  shownEventSchema,
+} from '../openapi/operator-routes.ts';
 import type { ProducerOptions } from '../producer.ts';
 
 const database = await useTestDatabase();
@@ -50,6 +58,44 @@ describe('GET /operator/dead', () => {
       const response = await ask(`GET /operator/dead?${query}`);
       expect(response.status).toBe(400);
       expect(await problemOf(response)).toMatchObject({ detail: expect.stringContaining('from 1 to 1000') });
+    },
+  );
+});
+
+describe('GET /operator/log', () => {
+  const answered = async (query: string) =>
+    logSchema.strict().parse(await answerOf(await ask(`GET /operator/log${query}`)));
+
+  test('shows how attempts ended, of all or of some, page by page', async () => {
+    await createEvents(db, some(2));
+    const [first, second] = (await claimWords(db)).claims;
+    const log = { outcome: 'filled', startedAt: performance.now(), text: 'sol', key: 'm-1' } as const;
+    await fillEvents(db, { claimedBy: 'a', claims: [{ ...first!, valor: 'sol', log }] });
+    const failed = { outcome: 'failed', reason: 'x', delayMs: 1 } as const;
+    const line = { outcome: 'failed', startedAt: performance.now(), text: 'x' } as const;
+    await giveBackEvents(db, { claimedBy: 'a', claims: [{ ...second!, ...failed, log: line }] });
+    const all = await answered('');
+    expect(all).toMatchObject({
+      lines: [
+        { id: 1, outcome: 'filled', key: 'm-1' },
+        { id: 2, text: 'x' },
+      ],
+      next: null,
+    });
+    const last = await answered('?limit=1');
+    expect(last).toMatchObject({ lines: [{ id: 2 }], next: all.lines[1]!.line });
+    expect(await answered(`?limit=1&before=${last.next}`)).toMatchObject({ lines: [{ id: 1 }] });
+    expect(await answered('?id=2')).toMatchObject({ lines: [{ id: 2 }] });
+    expect(await answered('?key=m-1')).toMatchObject({ lines: [{ id: 1 }] });
+    expect(await answered('?key=m-2')).toEqual({ lines: [], next: null });
+  });
+
+  test.each(['limit=0', 'limit=1001', 'id=0', 'id=x', 'before=0', `key=${'k'.repeat(256)}`, 'key=a&key=b', 'page=2'])(
+    '?%s is refused',
+    async (query) => {
+      const response = await ask(`GET /operator/log?${query}`);
+      expect(response.status).toBe(400);
+      expect(await problemOf(response)).toMatchObject({ detail: expect.stringContaining('id, key, limit') });
     },
   );
 });
@@ -217,6 +263,7 @@ test('the OpenAPI document has these routes and their token where they are, and 
     '/operator/dead/revive',
     '/operator/dead/{id}/revive',
     '/operator/events/{id}',
+    '/operator/log',
   ]);
   expect(document.components).toMatchObject({ securitySchemes: { operator: { scheme: 'bearer' } } });
   expect(document.components).toMatchObject({ schemas: { EventDetails: {}, DeadEvents: {}, Revived: {} } });

@@ -1,4 +1,5 @@
 import type { Context, Hono } from 'hono';
+import type { LogLine, LogSearch } from '../../database/events/log.ts';
 import type { DeadPage, EventDetails, Revived, ReviveOptions, ShownEvent } from '../../database/events/operate.ts';
 import { allow } from '../http/allow-methods.ts';
 import { answerJson, answerJsonText } from '../http/answer.ts';
@@ -6,7 +7,7 @@ import { Problem, unavailable } from '../http/problem.ts';
 import { readQuery } from '../http/query.ts';
 import type { RequestVariables } from '../http/request-log.ts';
 import { requireToken } from '../http/tokens.ts';
-import { deadQuerySchema, MAX_DEAD, reviveQuerySchema } from '../openapi/schemas.ts';
+import { deadQuerySchema, logQuerySchema, PAGE_LIMIT, reviveQuerySchema } from '../openapi/schemas.ts';
 import { isTransient } from '../to-problem.ts';
 import { noEvent, toEventId } from './event-id.ts';
 import { shownEventJson } from './event-json.ts';
@@ -16,17 +17,18 @@ export interface OperatorRouteDeps {
   operatorTokens: readonly string[];
   listDead: (page: DeadPage) => Promise<EventDetails[]>;
   showEvent: (id: number) => Promise<ShownEvent | undefined>;
+  searchLog: (search: LogSearch) => Promise<LogLine[]>;
   reviveEvents: (ids: readonly number[], options: ReviveOptions) => Promise<Revived<Set<number>>>;
   reviveAllDead: (options: ReviveOptions) => Promise<Revived<number>>;
 }
 
 /** What an operator sees and does over HTTP. Every path under /operator asks for an operator's token. */
 export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorRouteDeps): void {
-  const { operatorTokens, listDead, showEvent, reviveEvents, reviveAllDead } = deps;
+  const { operatorTokens, listDead, showEvent, searchLog, reviveEvents, reviveAllDead } = deps;
   app.use('/operator/*', requireToken(operatorTokens));
 
   app.get('/operator/dead', async (c) => {
-    const range = `The parameters are limit, from 1 to ${MAX_DEAD}, and after, an id or 0; each at most once.`;
+    const range = `The parameters are limit, from 1 to ${PAGE_LIMIT}, and after, an id or 0; each at most once.`;
     const { limit, after } = readQuery(c, deadQuerySchema, range);
     const events = await listDead({ limit, after });
     return answerJson(c, 200, { events, next: events.length < limit ? null : events.at(-1)!.id });
@@ -37,6 +39,13 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorRou
     const event = await showEvent(id);
     if (!event) throw noEvent(id);
     return answerJsonText(c, 200, shownEventJson(event));
+  });
+
+  app.get('/operator/log', async (c) => {
+    const range = `The parameters are id, key, limit, from 1 to ${PAGE_LIMIT}, and before, a line; each at most once.`;
+    const search = readQuery(c, logQuerySchema, range);
+    const lines = await searchLog(search);
+    return answerJson(c, 200, { lines, next: lines.length < search.limit ? null : lines[0]!.line });
   });
 
   app.post('/operator/dead/revive', async (c) => {
@@ -57,7 +66,7 @@ export function addOperatorRoutes(app: Hono<RequestVariables>, deps: OperatorRou
     throw new Problem({ status: 409, detail: `Only a dead event can be revived; event ${id} is ${event.status}.` });
   });
 
-  for (const path of ['/operator/dead', '/operator/events/:id']) app.all(path, allow('GET, HEAD'));
+  for (const path of ['/operator/dead', '/operator/events/:id', '/operator/log']) app.all(path, allow('GET, HEAD'));
   for (const path of ['/operator/dead/revive', '/operator/dead/:id/revive']) app.all(path, allow('POST'));
   app.all('/operator/*', (c) => c.notFound());
 }
