@@ -48,7 +48,7 @@ test('Ctrl-C stops every process and leaves nothing behind', async () => {
   bench.kill('SIGTERM'); // as npm may pass it on; the same signal twice could arrive as one
   expect(await once(bench, 'exit')).toEqual([1, null]);
   expect({ processes: processesIn(directory), files: readdirSync(directory) }).toEqual({ processes: [], files: [] });
-});
+}, 180_000);
 
 test('a run writes what it measured, with its bars and the machine', async () => {
   const { bench, directory } = startBench('--quick', '--only', 'B11');
@@ -66,4 +66,4 @@ test('a run writes what it measured, with its bars and the machine', async () =>
     failures: {},
   });
   expect({ processes: processesIn(directory), files: readdirSync(directory) }).toEqual({ processes: [], files: [] });
-});
+}, 180_000);
