@@ -7,13 +7,17 @@ import {
   type UserTransaction,
 } from '../handlers/handler.ts';
 import { reasonOf } from '../handlers/reason-of.ts';
+import type { EffectDeps } from './effect-group.ts';
+import type { WriteEffect } from './effect-queue.ts';
 import { fillInTransaction } from './fill-in-transaction.ts';
 import { type HeldEvent, toHandlerEvent } from './held-event.ts';
 import { InterruptedError, type Interruption } from './interruption.ts';
 import type { ConsumerDeps } from './options.ts';
 import type { Ended, Release, Written } from './settle.ts';
 
-export type CallDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp' | 'installationId'>;
+export interface CallDeps extends EffectDeps, Pick<ConsumerDeps, 'installationId'> {
+  writeEffect: WriteEffect;
+}
 
 /** Its signal is made when it is asked for. */
 class CallContext implements HandlerContext {
@@ -71,14 +75,12 @@ async function call(
 ): Promise<readonly Ended[]> {
   switch (handler.style) {
     case 'single':
-      return [
-        await withEffect(deps, handler, events[0]!, await handler.handleEvent(toHandlerEvent(events[0]!), context)),
-      ];
+      return [await withEffect(deps, events[0]!, await handler.handleEvent(toHandlerEvent(events[0]!), context))];
     case 'batch': {
       const outcomes = await handler.handleBatch(events.map(toHandlerEvent), context);
       if (!outcomes.some(hasEffect)) return outcomes;
       const served = outcomes.slice(0, events.length);
-      return Promise.all(served.map((outcome, index) => withEffect(deps, handler, events[index]!, outcome)));
+      return Promise.all(served.map((outcome, index) => withEffect(deps, events[index]!, outcome)));
     }
     case 'transaction':
       return [
@@ -93,14 +95,9 @@ function hasEffect(outcome: Outcome): outcome is { valor: string; effect: Effect
   return 'effect' in outcome && outcome.effect !== undefined;
 }
 
-/** What an effect throws is its event's failure. */
-async function withEffect(deps: CallDeps, handler: KindHandler, event: HeldEvent, outcome: Outcome): Promise<Ended> {
+async function withEffect({ writeEffect }: CallDeps, event: HeldEvent, outcome: Outcome): Promise<Ended> {
   if (!hasEffect(outcome)) return outcome;
-  const { valor, effect } = outcome;
-  return inTransaction(deps, handler, event, async (trx) => {
-    await effect(trx);
-    return { valor };
-  }).catch((error: unknown) => ({ failure: reasonOf(error) }));
+  return writeEffect({ event, valor: outcome.valor, effect: outcome.effect });
 }
 
 class NotFilledError extends Error {

@@ -21,13 +21,15 @@ class LeaseOverError extends Error {
 
 /**
  * In one transaction: checks the claim, lets `work` write to the user's tables, and fills the event with what it resolves to.
- * Repeats all after a deadlock or a lost connection. Rejects as `work` does: then nothing is written.
+ * Repeats all after a deadlock or a lost connection. Rejects as `work` does: then nothing is written. `mayBeFilled`: by this
+ * claim, in a transaction of which we did not hear the end.
  */
 export async function fillInTransaction(
   { db, claimedBy, giveUp }: FillDeps,
   handler: KindHandler,
   event: HeldEvent,
   work: (trx: UserTransaction) => Promise<string>,
+  { mayBeFilled = false } = {},
 ): Promise<'filled' | 'lost'> {
   for (let tries = 1; ; tries++) {
     try {
@@ -44,7 +46,7 @@ export async function fillInTransaction(
       });
       noticesFor(db).emit('settled');
       // It may have been filled by the try before, of which we did not hear the end.
-      return isFilled || (tries > 1 && (await isFilledBy(db, claimedBy, event))) ? 'filled' : 'lost';
+      return isFilled || ((tries > 1 || mayBeFilled) && (await isFilledBy(db, claimedBy, event))) ? 'filled' : 'lost';
     } catch (error) {
       if (error instanceof LeaseOverError) return 'lost';
       const fault = faultOf(error);

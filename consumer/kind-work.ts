@@ -2,13 +2,14 @@ import type { KindClaims, KindRequest } from '../database/events/claim.ts';
 import { type KindHandler, SourceDownError } from '../handlers/handler.ts';
 import { type CallDeps, callHandler } from './call-handler.ts';
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts';
+import { createEffectQueue } from './effect-queue.ts';
 import { type HeldEvent, toHeldEvent } from './held-event.ts';
 import { InterruptedError, Interruption } from './interruption.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { ConsumerDeps } from './options.ts';
 import type { Ended, Settle } from './settle.ts';
 
-export interface KindWorkDeps extends CallDeps, Pick<ConsumerDeps, 'report'> {
+export interface KindWorkDeps extends Omit<CallDeps, 'writeEffect'>, Pick<ConsumerDeps, 'report'> {
   settle: Settle;
   leases: LeaseKeeper;
   /** Called when the next claim should not wait. */
@@ -44,6 +45,7 @@ export function createKindWork(
 ): KindWork {
   const { report, giveUp, settle, leases, wake } = deps;
   const { kind, concurrency } = handler;
+  const callDeps = { ...deps, writeEffect: createEffectQueue(deps, handler) };
   const logsLost = handler.log === 'off' ? {} : { log: true as const };
   const running = new Set<Interruption>();
   let unsettled = 0;
@@ -64,7 +66,7 @@ export function createKindWork(
     for (const event of events) event.onLost = onLost;
     running.add(interruption);
     if (giveUp.aborted) interruption.abort(new InterruptedError('shutting down'));
-    const { outcomes, error } = await callHandler(deps, handler, events, interruption);
+    const { outcomes, error } = await callHandler(callDeps, handler, events, interruption);
     running.delete(interruption);
     unsettled++;
     learn(outcomes, error, isTrial);

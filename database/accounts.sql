@@ -30,6 +30,7 @@ GRANT EXECUTE ON PROCEDURE move_outbox TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE put_outbox_aside TO 'consumer'@'%';
 -- Within transactions of handlers.
 GRANT EXECUTE ON PROCEDURE lock_held TO 'consumer'@'%';
+GRANT EXECUTE ON PROCEDURE lock_all_held TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE fill_held TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE lock_events TO 'consumer'@'%';
 GRANT EXECUTE ON PROCEDURE lock_next_events TO 'consumer'@'%';

@@ -22,7 +22,15 @@ async function whyNotReady(database: Database, kind: Kind): Promise<string> {
 
 const CLAIMS = ['claim_events', 'renew_events', 'fill_events', 'give_back_events', 'add_kinds'];
 const BESIDE = ['look_at_keys', 'forget_log'];
-const TRANSACTIONS = ['lock_events', 'lock_next_events', 'fill_locked', 'give_back_locked', 'lock_held', 'fill_held'];
+const TRANSACTIONS = [
+  'lock_events',
+  'lock_next_events',
+  'fill_locked',
+  'give_back_locked',
+  'lock_held',
+  'lock_all_held',
+  'fill_held',
+];
 
 describe('a process that could do nothing is not ready, says what to do, and is ready when that is done', () => {
   const states: [name: string, kind: Kind, harm: string[], says: RegExp][] = [

@@ -14,6 +14,7 @@ import {
   fillLocked,
   giveBackEvents,
   giveBackLocked,
+  lockAllHeld,
   lockHeld,
   renewEvents,
 } from './events/settle.ts';
@@ -49,6 +50,7 @@ const CHECKS = {
     await fillLocked(db, nothing);
     await giveBackLocked(db, nothing);
     await lockHeld(db, '', { id: 0, attempt: 0 });
+    await lockAllHeld(db, nothing);
     await fillHeld(db, nothing);
   },
 };

@@ -646,8 +646,8 @@ BEGIN
   END IF;
 END //
 
--- Part of a fill or a giving back that is logged: keeps of the list what this consumer still holds, and locks it. So what is
--- written and what is logged are the same.
+-- In a transaction: keeps of a list that begins with [[id, attempt, … what this consumer still holds, and locks it. So what is
+-- written and what is logged are the same. What another connection has locked is passed over.
 DROP PROCEDURE IF EXISTS keep_held //
 CREATE PROCEDURE keep_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, INOUT claims LONGTEXT)
 BEGIN
@@ -729,6 +729,14 @@ BEGIN
     WHERE id = event_id AND open = 1 AND processing = 1 AND claimed_by = consumer AND attempts = attempt
       AND lease_until > UTC_TIMESTAMP(3)
     FOR UPDATE;
+END //
+
+-- The same for [[id, attempt], …]; answers those that it holds. What another connection has locked is passed over.
+DROP PROCEDURE IF EXISTS lock_all_held //
+CREATE PROCEDURE lock_all_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN claims LONGTEXT)
+BEGIN
+  CALL keep_held(consumer, claims);
+  SELECT claims AS held;
 END //
 
 -- In a transaction of the caller that has locked them by lock_events or lock_next_events: fills [[id, attempt, value], …],

@@ -96,6 +96,13 @@ export async function lockHeld(db: Database, claimedBy: string, { id, attempt }:
   return rows[0]!.length > 0;
 }
 
+/** The same of many: locks those that hold, but for what another connection has locked. Resolves to their ids. */
+export async function lockAllHeld(db: Database, { claimedBy, claims }: Fenced<Claim>): Promise<Set<number>> {
+  const list = JSON.stringify(claims.map(({ id, attempt }) => [id, attempt]));
+  const { rows } = await sql<{ held: string }[]>`CALL lock_all_held(${claimedBy}, ${list})`.execute(db);
+  return new Set((JSON.parse(rows[0]![0]!.held) as [number, number][]).map(([id]) => id));
+}
+
 /** held -> filled, within the transaction `db`. Resolves to how many. */
 export function fillHeld(db: Database, { claimedBy, claims, hasKeys = true }: Fenced<Fill> & HasKeys): Promise<number> {
   return call(db, sql`fill_held(${claimedBy}, ${toFills(claims)}, ${hasKeys})`);

@@ -1,0 +1,77 @@
+import { noticesFor } from '../database/events/notices.ts';
+import { fillHeld, lockAllHeld } from '../database/events/settle.ts';
+import type { Transaction } from '../database/transaction-session.ts';
+import { transactionsFor } from '../database/transactions.ts';
+import type { Effect, KindHandler, Outcome } from '../handlers/handler.ts';
+import { reasonOf } from '../handlers/reason-of.ts';
+import { logOfValue } from './attempt-log.ts';
+import type { HeldEvent } from './held-event.ts';
+import type { ConsumerDeps } from './options.ts';
+import type { Written } from './settle.ts';
+
+export type EffectDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp'>;
+
+/** A value, and what its handler writes with it. */
+export interface EffectJob {
+  event: HeldEvent;
+  valor: string;
+  effect: Effect;
+}
+
+/** Of those whose effect had its turn; all others are to be written alone. */
+export type GroupOutcomes = Map<EffectJob, Outcome | Written>;
+
+// Of the time that a transaction may take, so much is for effects: the last of them may need more than most.
+const EFFECTS_SHARE = 0.5;
+
+/**
+ * In one transaction: checks the claims, runs one effect after the other, each behind a savepoint of its own, and fills. Events
+ * that another connection has locked are passed over. Rejects if the transaction is lost: then nothing is written.
+ */
+export async function writeEffectGroup(
+  { db, claimedBy, giveUp }: EffectDeps,
+  handler: KindHandler,
+  jobs: readonly EffectJob[],
+): Promise<GroupOutcomes> {
+  const transactions = transactionsFor(db);
+  const runUntil = performance.now() + transactions.limitMs * EFFECTS_SHARE;
+  const outcomes: GroupOutcomes = await transactions.run(async (transaction) => {
+    const held = await lockAllHeld(transaction.db, { claimedBy, claims: jobs.map(({ event }) => event) });
+    const ended: GroupOutcomes = new Map();
+    for (const job of jobs) {
+      if (giveUp.aborted || performance.now() > runUntil) break;
+      if (held.has(job.event.id)) ended.set(job, await runEffect(transaction, job));
+    }
+    await transaction.check();
+    const claims = [...ended].flatMap(([job, outcome]) => ('written' in outcome ? [toFill(handler, job)] : []));
+    const hasKeys = claims.some(({ key }) => key !== undefined);
+    const filled = claims.length === 0 ? 0 : await fillHeld(transaction.db, { claimedBy, claims, hasKeys });
+    // No lease is renewed while its row is locked.
+    if (filled < claims.length) throw new Error('a lease was over before its value was written');
+    return ended;
+  });
+  noticesFor(db).emit('settled');
+  return outcomes;
+}
+
+async function runEffect(transaction: Transaction, { event, valor, effect }: EffectJob): Promise<Outcome | Written> {
+  const { trx, revoke, rollback } = transaction.begin(`event ${event.id}`);
+  try {
+    await effect(trx);
+    revoke();
+    const lost = transaction.lost();
+    if (lost) throw lost; // an effect may have hidden it
+    return { written: 'filled', valor };
+  } catch (error) {
+    revoke();
+    const lost = transaction.lost();
+    if (lost) throw lost;
+    await rollback();
+    return { failure: reasonOf(error) };
+  }
+}
+
+function toFill(handler: KindHandler, { event, valor }: EffectJob) {
+  const log = logOfValue(handler, event.payload, { valor, startedAt: event.claimedAt });
+  return { ...event, valor, log };
+}
