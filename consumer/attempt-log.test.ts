@@ -17,7 +17,7 @@ async function act(does: unknown) {
   if (does === 'throw') throw new Error('no such address');
   if (does === 'down') throw new SourceDownError();
   if (does === 'dead') return dead('no such user');
-  if (does === 'later') return later(60_000);
+  if (does === 'later') return later(60_000, 'no parcel yet');
   return does === 'text' ? 'sent "it"' : does === 'value' ? { sent: true } : undefined;
 }
 
@@ -86,7 +86,7 @@ describe.each(Object.keys(STYLES))('with a handler of the style %s', (style) => 
       [1, 'filled', '{"sent":true}'],
       [2, 'failed', 'no such address'],
       [3, 'dead', 'no such user'],
-      [4, 'later', null],
+      [4, 'later', 'no parcel yet'],
       [5, 'filled', 'sent "it"'],
       [6, 'filled', 'null'],
     ]);

@@ -15,7 +15,9 @@ export function toGiveBack(
 ): GiveBack {
   const log = (ended: Attempt['outcome'], text?: string) =>
     logOf(handler, payload, { outcome: ended, startedAt, text });
-  if ('laterMs' in outcome) return { id, attempt, outcome: 'later', delayMs: outcome.laterMs, log: log('later') };
+  if ('laterMs' in outcome) {
+    return { id, attempt, outcome: 'later', delayMs: outcome.laterMs, log: log('later', outcome.why) };
+  }
   if ('dead' in outcome) {
     return { id, attempt, outcome: 'refused', reason: outcome.dead, log: log('dead', outcome.dead) };
   }

@@ -55,8 +55,8 @@ export type Outcome =
   | { failure: string; retryMs?: number }
   /** No further attempt. The reason is for callers. */
   | { dead: string }
-  /** Not yet: due again after so many ms, and nothing is counted. */
-  | { laterMs: number };
+  /** Not yet: due again after so many ms, and nothing is counted. The reason is for the log of attempts. */
+  | { laterMs: number; why?: string };
 
 interface HandlerPolicy {
   kind: string;

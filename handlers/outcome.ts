@@ -20,12 +20,15 @@ interface Done {
 export type Result = Json | Ending | undefined | void;
 
 /**
- * Not yet: the event is due again after `ms`, at most a year, and no failure is counted; `event.waits` grows.
+ * Not yet: the event is due again after `ms`, at most a year, and no failure is counted; `event.waits` grows. `why` is for the
+ * log of attempts, which keeps 255 characters of it.
  *
  * @example if (!(await isShipped(order))) return later(60_000);
  */
-export function later(ms: number): Ending {
-  if (Number.isFinite(ms) && ms >= 0 && ms <= DELAY_LIMIT_MS) return endWith({ laterMs: Math.ceil(ms) });
+export function later(ms: number, why?: string): Ending {
+  if (Number.isFinite(ms) && ms >= 0 && ms <= DELAY_LIMIT_MS) {
+    return endWith({ laterMs: Math.ceil(ms), ...(why !== undefined && { why: reasonOf(why) }) });
+  }
   throw new RangeError(`later(${String(ms)}): expected milliseconds, from 0 to a year (31,536,000,000)`);
 }
 

@@ -13,7 +13,7 @@ export async function readLog(db: Database, messageId: string) {
         message_id: messageId,
         attempt: index + 1,
         outcome: outcome === 'later' ? 'failed' : outcome,
-        text: text ?? `FAILURE at the ${index + 1} attempt.`,
+        text,
         origin: message?.origin,
         order: message?.order,
         processed_at: endedAt,

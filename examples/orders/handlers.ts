@@ -15,7 +15,8 @@ export default defineHandlers({
       // Only an attempt that ends raises `waits`; that of a consumer that dies raises `failures` and `attempt`.
       const attempt = waits + 1;
       if (attempt < processing_times) {
-        return attempt < ATTEMPTS ? later(RETRY_AFTER_MS) : dead(`FAILURE at the ${attempt} attempt.`);
+        const why = `FAILURE at the ${attempt} attempt.`;
+        return attempt < ATTEMPTS ? later(RETRY_AFTER_MS, why) : dead(why);
       }
       const { product, price } = order;
       const row = { message_id, origin_system: origin.system, product, price };
