@@ -1,13 +1,14 @@
 /**
  * Makes our statements mean the same whatever the server's configuration says, in one round trip; docs/design.md says why
- * each variable is here. Every wait on the server ends before ours, so that nothing is carried out later.
+ * each variable is here. Every wait on the server ends before ours, so that nothing is carried out later. `completionType`
+ * may be a question of database/writer-question.ts, which then costs no round trip of its own.
  */
-export function sessionStatement(statementTimeoutMs: number): string {
+export function sessionStatement(statementTimeoutMs: number, completionType = "'NO_CHAIN'"): string {
   // Half of ours, since one statement may wait for a table and then for a row; a second is the least that servers know.
   const lockWaitSeconds = Math.max(1, Math.min(5, Math.floor(statementTimeoutMs / 2_000)));
   const common = {
     autocommit: 1,
-    completion_type: "'NO_CHAIN'",
+    completion_type: completionType,
     sql_mode: "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
     time_zone: "'+00:00'",
     lock_wait_timeout: lockWaitSeconds,
