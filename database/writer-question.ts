@@ -21,11 +21,13 @@ export function askWriter(question: WriterQuestion): Statement {
   return { sql: `SET SESSION completion_type = ${question}`, parameters: [] };
 }
 
+export const READ_ONLY = 'is read-only';
+
 /** Why the server of this error takes no writes, if that is what it says. */
 export function whyNoWriter(error: unknown): string | undefined {
-  const { errno, message } = error as { errno?: number; message?: string };
+  const { errno, message } = (error ?? {}) as { errno?: number; message?: string };
   if (errno !== WRONG_VALUE) return undefined;
-  if (message?.includes("'READ_ONLY'")) return 'is read-only';
+  if (message?.includes("'READ_ONLY'")) return READ_ONLY;
   return message?.includes("'NO_MAJORITY'") ? 'sees no majority of its group' : undefined;
 }
 

@@ -8,6 +8,7 @@ import {
   askWriter,
   HAS_MAJORITY,
   isBeyondRights,
+  READ_ONLY,
   TAKES_WRITES,
   type WriterQuestion,
   whyNoWriter,
@@ -25,11 +26,13 @@ const LEAST_PAUSE_MS = 50;
 // While there is none, a group needs seconds to choose one.
 const SEARCH_AGAIN_MS = 250;
 const ANSWER_MS = 1_000;
+// One that says that it is read-only answers what is under way, which may then be sent to the next.
+const LAST_ANSWERS_MS = 1_000;
 
 /**
  * Of several hosts the one that takes writes. From the first connection on it is asked twice a second on a connection of its
  * own. While its answer is missing, no idle connection is used, and new ones wait. Connections in use are given up only
- * when another writer is found: one that is slow may still answer.
+ * when another writer is found: one that is slow may still answer. One that turned read-only has a second more for it.
  */
 export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server {
   const stop = new AbortController();
@@ -40,6 +43,8 @@ export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server 
   /** The one that was found last. */
   let writer: string | undefined;
   let isTrusted = false;
+  /** Whether the one before said that it is read-only. */
+  let hasYielded = false;
   let next = newWait();
   let failure: Error = Object.assign(new Error('no host has answered yet'), { code: 'ETIMEDOUT' });
   let doubt = () => {};
@@ -49,7 +54,7 @@ export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server 
       try {
         const { url, connection } = await findWriter(urls, askHost);
         trust(url);
-        await watch(connection);
+        hasYielded = whyNoWriter(await watch(connection)) === READ_ONLY;
         isTrusted = false;
         next = newWait();
         driver.cutConnection(connection);
@@ -71,11 +76,17 @@ export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server 
     isTrusted = true;
     next.resolve(url);
     if (!isAnother) return;
-    for (const use of uses.values()) if (use.url !== url) use.giveUp(`${hostName(url)} takes the writes now`);
+    if (hasYielded) setTimeout(giveUpOthers, LAST_ANSWERS_MS).unref();
+    else giveUpOthers();
   }
 
-  /** Resolves when the writer says that it is none, or does not answer. */
-  async function watch(connection: driver.Connection): Promise<void> {
+  function giveUpOthers(): void {
+    const others = [...uses.values()].filter(({ url }) => url !== writer);
+    for (const { giveUp } of others) giveUp(`${hostName(writer!)} takes the writes now`);
+  }
+
+  /** Resolves when the writer says that it is none, or does not answer, to its error. */
+  async function watch(connection: driver.Connection): Promise<unknown> {
     while (!stop.signal.aborted) {
       const doubted = Promise.withResolvers<void>();
       doubt = doubted.resolve;
@@ -83,10 +94,11 @@ export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server 
       await Promise.race([pause(ASK_AGAIN_MS - LEAST_PAUSE_MS), doubted.promise]);
       try {
         await driver.query(connection, askWriter(question), ANSWER_MS);
-      } catch {
-        return;
+      } catch (error) {
+        return error;
       }
     }
+    return undefined;
   }
 
   const pause = (ms: number) => sleep(ms, undefined, { signal: stop.signal, ref: false }).catch(() => {});
