@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as driver from './connection.ts';
 import { classifyFault } from './database-error.ts';
 import { hostName } from './database-url.ts';
-import { findWriter, noWriter } from './find-writer.ts';
+import { cutAnswers, findWriter, noWriter } from './find-writer.ts';
 import type { Server } from './server.ts';
 import {
   askWriter,
@@ -38,6 +38,7 @@ export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server 
   const stop = new AbortController();
   /** Those of the writers of now and before, also in the making: where each leads, and how it is given up. */
   const uses = new Map<object, { url: string; giveUp: (why: string) => void }>();
+  const asking = new Map<string, Promise<driver.Connection>>();
   let question: WriterQuestion = HAS_MAJORITY;
   let following: Promise<void> | undefined;
   /** The one that was found last. */
@@ -52,7 +53,7 @@ export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server 
   async function follow(): Promise<void> {
     while (!stop.signal.aborted) {
       try {
-        const { url, connection } = await findWriter(urls, askHost);
+        const { url, connection } = await findWriter(urls, asking, askHost);
         trust(url);
         hasYielded = whyNoWriter(await watch(connection)) === READ_ONLY;
         isTrusted = false;
@@ -68,6 +69,7 @@ export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server 
         await pause(SEARCH_AGAIN_MS);
       }
     }
+    cutAnswers(asking);
   }
 
   function trust(url: string): void {
