@@ -1,5 +1,5 @@
 import { milliseconds, secret, url } from '../process/setting-kinds.ts';
-import { lacksOfDatabaseUrl } from './database-url.ts';
+import { hostUrls, lacksOfDatabaseUrl } from './database-url.ts';
 
 /** The settings of every process that talks to the database. */
 export const databaseSettings = {
@@ -7,8 +7,10 @@ export const databaseSettings = {
     url({
       protocols: ['mysql:'],
       default: 'mysql://user:password@127.0.0.1:3316/messages',
+      accepts: 'URL such as mysql://user:password@127.0.0.1:3316/messages, or with several hosts, h1:3306,h2:3306',
+      split: hostUrls,
       lacks: lacksOfDatabaseUrl,
-      why: 'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded',
+      why: 'MySQL 8.4+ or MariaDB 10.6+, with database/init.sql loaded; of several hosts the one that takes writes is used',
     }),
   ),
   DATABASE_TIMEOUT_MS: milliseconds({

@@ -7,12 +7,16 @@ import { createDialect } from './dialect.ts';
 import { toQueryResult } from './query-result.ts';
 import { createRetry, type RetryOptions } from './retry.ts';
 import type { Schema } from './schema.ts';
+import { createServer } from './server.ts';
 import { createTransactions, keepTransactions } from './transactions.ts';
 
 export type Database = Kysely<Schema>;
 
 export interface DatabaseOptions extends RetryOptions {
-  /** `mysql://user:password@host:port/database` */
+  /**
+   * `mysql://user:password@host:port/database`, or with several hosts, `…@h1:3306,h2:3306/database`: then the one that takes
+   * writes is found and followed.
+   */
   url: string;
   /** Limit of the connections open at once. @default 10 */
   poolSize?: number;
@@ -40,10 +44,12 @@ const GOODBYE_MS = 1_000;
 export function connectDatabase(options: DatabaseOptions): Database {
   const { url, poolSize = 10, queueLimit = 1_000, queueWaitMs = 800 } = options;
   const { connectTimeoutMs = 2_000, statementTimeoutMs = 10_000 } = options;
+  const server = createServer({ url, connectTimeoutMs });
   const pool = createConnectionPool<driver.Connection>({
-    open: () => driver.openConnection({ url, connectTimeoutMs, statementTimeoutMs }),
+    open: () => server.open(statementTimeoutMs),
     close: driver.cutConnection,
-    hasEnded: driver.hasEnded,
+    hasEnded: server.hasEnded,
+    whyNotMade: server.whyNotMade,
     size: poolSize,
     queueLimit,
     queueWaitMs,
@@ -64,7 +70,9 @@ export function connectDatabase(options: DatabaseOptions): Database {
     } catch (cause) {
       pool.drop(connection);
       // A read that was lost on the way may be sent again; nobody could tell.
-      throw new DatabaseError(cause, !/^\s*(select|show)\b/i.test(statement.sql));
+      const error = new DatabaseError(cause, !/^\s*(select|show)\b/i.test(statement.sql));
+      if (error.fault === 'unavailable' || error.fault === 'unknown') server.doubt();
+      throw error;
     }
   }
 
@@ -78,10 +86,11 @@ export function connectDatabase(options: DatabaseOptions): Database {
         sleep(GOODBYE_MS, undefined, { ref: false }),
       ]);
       connections.forEach(driver.cutConnection);
+      server.end();
     },
   });
   const db = new Kysely<Schema>({ dialect });
-  const transactions = createTransactions({ db, url, connectTimeoutMs, size, limitMs });
+  const transactions = createTransactions({ db, server, connectTimeoutMs, size, limitMs });
   keepTransactions(db, transactions);
   return db;
 }

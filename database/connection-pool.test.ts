@@ -7,7 +7,12 @@ const LONG_MS = 60_000;
 const soon = (ms = LONG_MS) => performance.now() + ms;
 
 /** A pool of names; each `made()` lets the one that has been asked for longest be made. */
-function setUp({ size = 2, queueLimit = 10, queueWaitMs = LONG_MS } = {}) {
+function setUp({
+  size = 2,
+  queueLimit = 10,
+  queueWaitMs = LONG_MS,
+  whyNotMade = () => undefined as Error | undefined,
+} = {}) {
   const asked: { made: (name: string) => Promise<void>; failed: () => Promise<void> }[] = [];
   const closed: string[] = [];
   const ended = new Set<string>();
@@ -29,6 +34,7 @@ function setUp({ size = 2, queueLimit = 10, queueWaitMs = LONG_MS } = {}) {
     open,
     close: (name) => closed.push(name),
     hasEnded: (name) => ended.has(name),
+    whyNotMade,
     size,
     queueLimit,
     queueWaitMs,
@@ -134,6 +140,11 @@ test('a server that never lets in is waited for until the caller gives up, and i
   const beganAt = performance.now();
   await expect(take(soon(100))).rejects.toMatchObject({ code: 'ETIMEDOUT', message: /could be made/ });
   expect(performance.now() - beganAt).toBeGreaterThan(90);
+});
+
+test('where it is known why none can be made, that is what a caller who gives up is told', async () => {
+  const { take } = setUp({ whyNotMade: () => new Error('no host takes writes') });
+  await expect(take(soon(20))).rejects.toThrow('no host takes writes');
 });
 
 test('a pool that has ended refuses everybody, and closes what is still made', async () => {

@@ -6,6 +6,8 @@ export interface ConnectionPoolOptions<Connection> {
   close: (connection: Connection) => void;
   /** Whether it ended by itself. */
   hasEnded: (connection: Connection) => boolean;
+  /** Why none could be made in time, where that is known. */
+  whyNotMade?: () => Error | undefined;
   /** Limit of the connections, with those in the making. */
   size: number;
   /** Limit of the callers that wait; one more is refused. */
@@ -37,7 +39,7 @@ const LOOK_AGAIN_MS = 20;
 export function createConnectionPool<Connection>(
   options: ConnectionPoolOptions<Connection>,
 ): ConnectionPool<Connection> {
-  const { open, close, hasEnded, size, queueLimit, queueWaitMs } = options;
+  const { open, close, hasEnded, whyNotMade, size, queueLimit, queueWaitMs } = options;
   /** In use or idle. */
   const connections = new Set<Connection>();
   const idle: Connection[] = [];
@@ -94,7 +96,7 @@ export function createConnectionPool<Connection>(
       }
       waiting.delete(caller);
       const whileMaking = Object.assign(new Error('no connection could be made in time'), { code: 'ETIMEDOUT' });
-      caller.reject(making > 0 ? whileMaking : new PoolBusyError('no connection was free in time'));
+      caller.reject(making > 0 ? (whyNotMade?.() ?? whileMaking) : new PoolBusyError('no connection was free in time'));
     };
     let timer = setTimeout(onOverdue, Math.min(queueWaitMs, Math.max(0, deadline - performance.now())));
     waiting.add(caller);

@@ -12,6 +12,8 @@ export interface ConnectionOptions {
   url: string;
   connectTimeoutMs: number;
   statementTimeoutMs: number;
+  /** A question of database/writer-question.ts, which the server is asked with the session settings. @default none */
+  question?: string;
 }
 
 // SERVER_STATUS_IN_TRANS of the protocol.
@@ -26,7 +28,7 @@ export function hasEnded(connection: Connection): boolean {
 
 /** A connection with our session settings, or an error; also from a server that lets us in and answers no more. */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
-  const { connectTimeoutMs, statementTimeoutMs } = options;
+  const { connectTimeoutMs, statementTimeoutMs, question } = options;
   const connection = startConnecting(options);
   const onEnded = () => void ended.add(connection);
   // Without a listener the first would end the process. Also what the server says when it closes an idle connection.
@@ -35,7 +37,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     await new Promise<void>((resolve, reject) => {
       connection.connect((error) => (error ? reject(error) : resolve()));
     });
-    await query(connection, { sql: sessionStatement(statementTimeoutMs), parameters: [] }, connectTimeoutMs);
+    await query(connection, { sql: sessionStatement(statementTimeoutMs, question), parameters: [] }, connectTimeoutMs);
     return connection;
   } catch (error) {
     cutConnection(connection);
@@ -90,6 +92,16 @@ export function send(connection: Connection, { sql, parameters }: Statement, tim
 export function cutConnection(connection: Connection): void {
   connection.destroy();
   (connection as Connection & { stream: Duplex }).stream.destroy();
+}
+
+/** Ends what is under way on it as well: that fails at once with `why`, and a write among it is unknown. */
+export function giveUpConnection(connection: Connection, why: string): void {
+  (connection as Connection & { stream: Duplex }).stream.destroy(withCode('GIVEN_UP', why));
+}
+
+/** Calls back when the connection is gone, whoever ended it. */
+export function onceClosed(connection: Connection, callback: () => void): void {
+  (connection as Connection & { stream: Duplex }).stream.once('close', callback);
 }
 
 /** Resolves when the server has been told and has closed the connection. */

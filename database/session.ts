@@ -1,16 +1,18 @@
 /**
  * Makes our statements mean the same whatever the server's configuration says, in one round trip; docs/design.md says why
- * each variable is here. Every wait on the server ends before ours, so that nothing is carried out later.
+ * each variable is here. Every wait on the server ends before ours, so that nothing is carried out later. Of several hosts
+ * each is asked a question of database/writer-question.ts with it.
  */
-export function sessionStatement(statementTimeoutMs: number): string {
+export function sessionStatement(statementTimeoutMs: number, question?: string): string {
   // Half of ours, since one statement may wait for a table and then for a row; a second is the least that servers know.
   const lockWaitSeconds = Math.max(1, Math.min(5, Math.floor(statementTimeoutMs / 2_000)));
   const common = {
     autocommit: 1,
-    completion_type: "'NO_CHAIN'",
+    completion_type: question ?? "'NO_CHAIN'",
     sql_mode: "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
     time_zone: "'+00:00'",
-    lock_wait_timeout: lockWaitSeconds,
+    // A server that turns read-only may wait for our transaction, which waits for another's row, which waits for the server.
+    lock_wait_timeout: question === undefined ? lockWaitSeconds : 1,
     innodb_lock_wait_timeout: lockWaitSeconds,
     wait_timeout: 28_800, // a connection may be idle for eight hours
     group_concat_max_len: 67_108_864, // MariaDB cuts JSON_ARRAYAGG by it, without an error

@@ -2,6 +2,7 @@ import type { Database } from './connect.ts';
 import * as driver from './connection.ts';
 import { createConnectionPool } from './connection-pool.ts';
 import { DatabaseError } from './database-error.ts';
+import type { Server } from './server.ts';
 import {
   createTransactionSession,
   type Transaction,
@@ -12,7 +13,8 @@ import {
 export interface TransactionsOptions {
   /** For what is to be done after a commit. */
   db: Database;
-  url: string;
+  server: Server;
+  /** For the settings of a connection. */
   connectTimeoutMs: number;
   /** Limit of the transactions at once. */
   size: number;
@@ -30,11 +32,12 @@ export interface Transactions {
 
 /** Transactions on connections of their own: no setting of theirs gets into the pool, and they wait for none of its. */
 export function createTransactions(options: TransactionsOptions): Transactions {
-  const { db, limitMs, size } = options;
+  const { db, server, limitMs, size } = options;
   const pool = createConnectionPool<driver.Connection>({
     open: () => openConnection(options),
     close: driver.cutConnection,
-    hasEnded: driver.hasEnded,
+    hasEnded: server.hasEnded,
+    whyNotMade: server.whyNotMade,
     size,
     queueLimit: Infinity,
     queueWaitMs: limitMs,
@@ -57,6 +60,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       return result;
     } catch (error) {
       const lost = session.transaction.lost();
+      if (lost) server.doubt();
       await endBadly(connection, session);
       throw lost ?? error;
     }
@@ -84,8 +88,8 @@ export function createTransactions(options: TransactionsOptions): Transactions {
 
 /** Frozen, we send nothing, and the server rolls back: so soon do others get what we hold. */
 async function openConnection(options: TransactionsOptions): Promise<driver.Connection> {
-  const { url, connectTimeoutMs, limitMs } = options;
-  const connection = await driver.openConnection({ url, connectTimeoutMs, statementTimeoutMs: limitMs });
+  const { server, connectTimeoutMs, limitMs } = options;
+  const connection = await server.open(limitMs);
   const seconds = Math.max(1, Math.ceil(limitMs / 1_000));
   // Our own limit comes before that of a lock, which would look like something that passes.
   const limits = `SET SESSION wait_timeout = CAST(LEAST(@@GLOBAL.wait_timeout, ${seconds}) AS UNSIGNED), innodb_lock_wait_timeout = ${seconds + 1}`;

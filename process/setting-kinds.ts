@@ -80,15 +80,22 @@ interface UrlOptions {
   protocols: readonly string[];
   default: string;
   why: string;
-  /** What a URL must have that this one has not, if anything. @default nothing */
-  lacks?: (url: URL) => string | undefined;
+  /** A URL for each host, where a value may name several. @default the value itself */
+  split?: (value: string) => string[];
+  /** How the documents say what is accepted. @default `URL such as` the default */
+  accepts?: string;
+  /** What a URL, one of all of a value, must have that this one has not, if anything. @default nothing */
+  lacks?: (url: URL, all: readonly URL[]) => string | undefined;
 }
 
-export function url({ protocols, default: preset, why, lacks = () => undefined }: UrlOptions) {
-  const accepts = `URL such as ${preset}`;
+export function url(options: UrlOptions) {
+  const { protocols, default: preset, why, split = (value) => [value], lacks = () => undefined } = options;
+  const { accepts = `URL such as ${preset}` } = options;
+  const parse = (value: string) => (/^\w+:\/\//.test(value) ? URL.parse(value) : null);
   const schema = z.string().superRefine((value, context) => {
-    const parsed = /^\w+:\/\//.test(value) ? URL.parse(value) : null;
-    const expected = parsed && protocols.includes(parsed.protocol) ? lacks(parsed) : accepts;
+    const urls = split(value).map(parse);
+    const all = urls.filter((one): one is URL => one !== null && protocols.includes(one.protocol));
+    const [expected] = all.length < urls.length ? [accepts] : all.flatMap((one) => lacks(one, all) ?? []);
     if (expected) context.addIssue(expected);
   });
   return documented(schema.default(preset), { accepts, default: preset, why });
