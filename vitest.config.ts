@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take minutes begin first: one that begins last keeps a single processor busy for so long. */
-const SLOW = /\/(end-to-end|waiting|example|short-list|planted-bugs|upgrade)\.test\.ts$/;
+const SLOW = /\/(end-to-end|waiting|example|failover|short-list|planted-bugs|upgrade)\.test\.ts$/;
 
 class SlowFirst extends BaseSequencer {
   override sort(files: TestSpecification[]) {
