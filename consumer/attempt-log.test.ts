@@ -132,14 +132,31 @@ test('an effect and its line are written together', async () => {
 });
 
 test('the key is a text or a number of the payload, and otherwise there is none', async () => {
-  const payloads = ['{"a":"x"}', '{"a":7}', '{"a":{}}', '{"b":1}', '[1]', '7', 'null', undefined];
+  const payloads = [
+    '{"a":"x"}',
+    '{"a":7}',
+    '{"a":90071992547409931}',
+    '{"a":{}}',
+    '{"b":1}',
+    '[1]',
+    '7',
+    'null',
+    undefined,
+  ];
   await createEvents(
     db,
     payloads.map((payload) => ({ kind: 'job', ...(payload !== undefined && { payload }) })),
   );
   await handle(defineHandlers({ job: { log: 'all', logKey: 'a', handle: async () => null } }));
   const keys = new Map((await searchLog(db)).map(({ id, key }) => [id, key]));
-  expect([1, 2, 3, 4, 5, 6, 7, 8].map((id) => keys.get(id))).toEqual(['x', '7', null, null, null, null, null, null]);
+  expect([1, 2, 3, 4, 5, 6, 7, 8, 9].map((id) => keys.get(id))).toEqual(['x', '7', ...Array(7).fill(null)]);
+});
+
+test('a payload that is no JSON is a failure with its line, and no key', async () => {
+  await create(['value']);
+  await db.updateTable('EventPayloads').set({ payload: '{' }).execute();
+  await handle(STYLES['handle']!({ logKey: 'messageId' }));
+  expect(await searchLog(db)).toMatchObject([{ id: 1, outcome: 'failed', key: null }]);
 });
 
 test('consumers forget old lines, in small deletes that soon follow each other', async () => {

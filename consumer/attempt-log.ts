@@ -27,10 +27,21 @@ export function logOfValue(
   return logOf(handler, payload, { outcome: 'filled', startedAt, text });
 }
 
-/** Undefined for all that is no text and no number. */
+/** Undefined for all that is no text and no number, and for integers that JSON.parse has rounded. Throws nothing. */
 function memberOf(payload: string | undefined, name: string): string | undefined {
-  const parsed: unknown = payload === undefined ? undefined : JSON.parse(payload);
+  const parsed = parse(payload);
   if (typeof parsed !== 'object' || parsed === null || !Object.hasOwn(parsed, name)) return undefined;
   const member: unknown = Reflect.get(parsed, name);
-  return typeof member === 'string' || typeof member === 'number' ? String(member) : undefined;
+  if (typeof member === 'string') return member;
+  const isExact = Number.isSafeInteger(member) || (typeof member === 'number' && !Number.isInteger(member));
+  return isExact ? String(member) : undefined;
+}
+
+/** A client of another language may have written no JSON. */
+function parse(payload = 'null'): unknown {
+  try {
+    return JSON.parse(payload);
+  } catch {
+    return undefined;
+  }
 }
