@@ -649,7 +649,7 @@ END //
 -- In a transaction: keeps of a list that begins with [[id, attempt, … what this consumer still holds, and locks it. So what is
 -- written and what is logged are the same. What another connection has locked is passed over.
 DROP PROCEDURE IF EXISTS keep_held //
-CREATE PROCEDURE keep_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, INOUT claims LONGTEXT)
+CREATE PROCEDURE keep_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, INOUT claims LONGTEXT CHARACTER SET utf8mb4)
 BEGIN
   SELECT COALESCE(CONCAT('[', GROUP_CONCAT(held.claim), ']'), '[]') INTO claims FROM (
     SELECT given.claim
@@ -671,7 +671,8 @@ BEGIN
     SELECT given.id, attempt, UTC_TIMESTAMP(3) - INTERVAL ms * 1000 MICROSECOND, UTC_TIMESTAMP(3), consumer, outcome, text, log_key
     FROM JSON_TABLE(claims, '$[*]' COLUMNS (
       id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', outcome VARCHAR(10) CHARACTER SET ascii PATH '$[5][0]',
-      ms BIGINT UNSIGNED PATH '$[5][1]', text VARCHAR(255) PATH '$[5][2]', log_key VARCHAR(255) PATH '$[5][3]'
+      ms BIGINT UNSIGNED PATH '$[5][1]', text VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[5][2]',
+      log_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[5][3]'
     )) AS given
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
     WHERE given.outcome IS NOT NULL AND Events.attempts = given.attempt AND Events.processing <> 1;
@@ -702,7 +703,7 @@ BEGIN
   UPDATE (
     SELECT Events.id, given.valor
     FROM JSON_TABLE(fills, '$[*]' COLUMNS (
-      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor MEDIUMTEXT PATH '$[2]'
+      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]'
     )) AS given
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
     WHERE Events.open = 1 AND Events.processing = 1 AND Events.claimed_by = consumer AND Events.attempts = given.attempt
@@ -733,7 +734,7 @@ END //
 
 -- The same for [[id, attempt], …]; answers those that it holds. What another connection has locked is passed over.
 DROP PROCEDURE IF EXISTS lock_all_held //
-CREATE PROCEDURE lock_all_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN claims LONGTEXT)
+CREATE PROCEDURE lock_all_held(IN consumer CHAR(48) CHARACTER SET ascii COLLATE ascii_bin, IN claims LONGTEXT CHARACTER SET utf8mb4)
 BEGIN
   CALL keep_held(consumer, claims);
   SELECT claims AS held;
@@ -746,7 +747,7 @@ CREATE PROCEDURE fill_locked(IN consumer CHAR(48) CHARACTER SET ascii COLLATE as
 BEGIN
   DECLARE filled INT;
   UPDATE JSON_TABLE(fills, '$[*]' COLUMNS (
-      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor MEDIUMTEXT PATH '$[2]'
+      id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', valor MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[2]'
     )) AS given
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
     SET Events.valor = given.valor, Events.processing = 0, Events.claimed_by = consumer, Events.attempts = given.attempt,
@@ -800,7 +801,7 @@ BEGIN
     SELECT Events.id, given.outcome, given.delay_ms, given.reason
     FROM JSON_TABLE(outcomes, '$[*]' COLUMNS (
       id BIGINT UNSIGNED PATH '$[0]', attempt INT UNSIGNED PATH '$[1]', outcome VARCHAR(10) PATH '$[2]',
-      delay_ms BIGINT UNSIGNED PATH '$[3]', reason VARCHAR(255) PATH '$[4]'
+      delay_ms BIGINT UNSIGNED PATH '$[3]', reason VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[4]'
     )) AS given
     STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
     WHERE Events.open = 1 AND Events.processing = 1 AND Events.claimed_by = consumer AND Events.attempts = given.attempt

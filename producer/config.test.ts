@@ -3,7 +3,10 @@ import { producerSettings, readProducerConfig } from './config.ts';
 
 /** A value that each setting refuses, and what its message says would be accepted. */
 const REFUSED = {
-  DATABASE_URL: ['postgres://…@127.0.0.1/messages', 'URL such as mysql://user:password@127.0.0.1:3316/messages'],
+  DATABASE_URL: [
+    'postgres://…@127.0.0.1/messages',
+    'URL such as mysql://user:password@127.0.0.1:3316/messages, or with several hosts, h1:3306,h2:3306',
+  ],
   DATABASE_TIMEOUT_MS: ['1999', 'whole number, 2000 to 86400000'],
   PORT: ['65536', 'whole number, 0 to 65535, except ports that browsers block'],
   HOST: ['x86_64-conda-linux-gnu', 'IP address or localhost'],

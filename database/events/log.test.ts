@@ -1,8 +1,10 @@
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { claimWords } from '../../tests/claim-words.ts';
 import { loseFirstAnswer } from '../../tests/first-answer.ts';
 import { connectForeignClient } from '../../tests/foreign-client.ts';
-import { useTestDatabase } from '../../tests/test-database.ts';
+import { createTestDatabase, useTestDatabase } from '../../tests/test-database.ts';
+import { loadSchema } from '../load-schema.ts';
 import { transactionsFor } from '../transactions.ts';
 import { type ClaimedEvent, lockEvents } from './claim.ts';
 import { createEvents } from './create.ts';
@@ -194,6 +196,26 @@ describe('a search', () => {
     await db.deleteFrom('Events').execute();
     expect(await searchLog(db, { id: 1 })).toMatchObject([{ id: 1, kind: null }]);
   });
+});
+
+test('values, reasons and lines of a database with another character set keep every letter', async () => {
+  await using latin = await createTestDatabase({ hasSchema: false });
+  const [name] = /test_\w+$/.exec(latin.url)!;
+  await sql.raw(`ALTER DATABASE ${name} CHARACTER SET latin1`).execute(latin.db);
+  await loadSchema(latin.db);
+  await createEvents(latin.db, [{}, {}]);
+  const [first, second] = (await claimWords(latin.db)).claims;
+  const log = attempt('filled', { text: '世界', key: '世' });
+  await fillEvents(latin.db, { claimedBy: 'a', claims: [{ ...first!, valor: '世界', log }] });
+  const failed = { outcome: 'failed', reason: '界', delayMs: 9, log: attempt('failed', { text: '界' }) } as const;
+  await giveBackEvents(latin.db, { claimedBy: 'a', claims: [{ ...second!, ...failed }] });
+  const rows = await latin.db.selectFrom('Events').select(['valor', 'last_error']).orderBy('id').execute();
+  expect(rows).toEqual([
+    { valor: '世界', last_error: null },
+    { valor: null, last_error: '界' },
+  ]);
+  expect(await searchLog(latin.db, { key: '世' })).toMatchObject([{ id: 1, text: '世界' }]);
+  expect(await searchLog(latin.db, { id: 2 })).toMatchObject([{ text: '界' }]);
 });
 
 test('old lines are forgotten, a few at a time and the oldest first, and young ones are kept', async () => {

@@ -68,17 +68,19 @@ export async function searchLog(
   { id, key, before = Number.MAX_SAFE_INTEGER, limit = 100 }: LogSearch = {},
 ): Promise<LogLine[]> {
   const ofEvent = id === undefined ? sql`` : sql`AND EventLog.id = ${id}`;
-  const ofKey =
+  // From the index of keys to the lines of their events, whatever the server thinks of the two.
+  const found =
     key === undefined
-      ? sql``
-      : sql`AND EventLog.id IN (SELECT keyed.id FROM EventLog AS keyed FORCE INDEX (by_log_key) WHERE keyed.log_key = ${key})`;
+      ? sql`EventLog`
+      : sql`(SELECT DISTINCT id FROM EventLog FORCE INDEX (by_log_key) WHERE log_key = ${storable(key)}) AS keyed
+    STRAIGHT_JOIN EventLog FORCE INDEX (by_event) ON EventLog.id = keyed.id`;
   const { rows } = await sql<LogLine>`
     SELECT line, EventLog.id, Kinds.name AS kind, attempt, started_at AS startedAt, ended_at AS endedAt, consumer, outcome,
       text, log_key AS \`key\`
-    FROM EventLog
+    FROM ${found}
     LEFT JOIN Events ON Events.id = EventLog.id
     LEFT JOIN Kinds ON Kinds.id = Events.kind
-    WHERE line < ${before} ${ofEvent} ${ofKey}
+    WHERE line < ${before} ${ofEvent}
     ORDER BY line DESC LIMIT ${sql.lit(limit)}`.execute(db);
   return rows.toReversed();
 }

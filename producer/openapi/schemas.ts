@@ -100,7 +100,7 @@ export const logQuerySchema = z.strictObject({
   id: eventIdSchema.optional().meta({ description: 'Only attempts at this event', example: 7 }),
   key: z
     .string()
-    .max(255)
+    .max(510) // 255 characters, some of which count twice here
     .optional()
     .meta({ description: 'Only attempts at events that the logKey of their handler finds by it', example: 'order-17' }),
   limit: limitOf('lines'),
