@@ -7,7 +7,8 @@ import type { Statement } from './connection.ts';
 export type WriterQuestion = typeof TAKES_WRITES | typeof HAS_MAJORITY;
 
 // Right on a group, a replica, MariaDB and a reader of Aurora; needs no right.
-const NO_READER = "WHEN @@GLOBAL.read_only OR @@GLOBAL.innodb_read_only THEN 'READ_ONLY'";
+// MariaDB 12 says 'OFF' where others say 0.
+const NO_READER = "WHEN @@GLOBAL.read_only NOT IN ('0', 'OFF') OR @@GLOBAL.innodb_read_only THEN 'READ_ONLY'";
 // A primary that is cut off from its group stays writable for a while. Without a group the table is empty.
 const NO_MINORITY = `WHEN (SELECT 2 * SUM(MEMBER_STATE <> 'UNREACHABLE') <= COUNT(*)
   FROM performance_schema.replication_group_members) THEN 'NO_MAJORITY'`;
