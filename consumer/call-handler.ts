@@ -95,9 +95,9 @@ function hasEffect(outcome: Outcome): outcome is { valor: string; effect: Effect
   return 'effect' in outcome && outcome.effect !== undefined;
 }
 
-async function withEffect({ writeEffect }: CallDeps, event: HeldEvent, outcome: Outcome): Promise<Ended> {
+async function withEffect(deps: CallDeps, event: HeldEvent, outcome: Outcome): Promise<Ended> {
   if (!hasEffect(outcome)) return outcome;
-  return writeEffect({ event, valor: outcome.valor, effect: outcome.effect });
+  return deps.writeEffect({ event, valor: outcome.valor, effect: outcome.effect });
 }
 
 class NotFilledError extends Error {

@@ -21,7 +21,9 @@ export interface EffectJob {
 /** Of those whose effect had its turn; all others are to be written alone. */
 export type GroupOutcomes = Map<EffectJob, Outcome | Written>;
 
-// Of the time that a transaction may take, so much is for effects: the last of them may need more than most.
+/** One effect that hangs keeps the others of its group no longer: they are written alone then. */
+const LIMIT_MS = 2_000;
+// So much of it is for effects: the last of them may need more than most.
 const EFFECTS_SHARE = 0.5;
 
 /**
@@ -34,8 +36,9 @@ export async function writeEffectGroup(
   jobs: readonly EffectJob[],
 ): Promise<GroupOutcomes> {
   const transactions = transactionsFor(db);
-  const runUntil = performance.now() + transactions.limitMs * EFFECTS_SHARE;
-  const outcomes: GroupOutcomes = await transactions.run(async (transaction) => {
+  const limitMs = Math.min(LIMIT_MS, transactions.limitMs);
+  const runUntil = performance.now() + limitMs * EFFECTS_SHARE;
+  const writeAll = async (transaction: Transaction) => {
     const held = await lockAllHeld(transaction.db, { claimedBy, claims: jobs.map(({ event }) => event) });
     const ended: GroupOutcomes = new Map();
     for (const job of jobs) {
@@ -49,7 +52,8 @@ export async function writeEffectGroup(
     // No lease is renewed while its row is locked.
     if (filled < claims.length) throw new Error('a lease was over before its value was written');
     return ended;
-  });
+  };
+  const outcomes = await transactions.run(writeAll, { limitMs, signal: giveUp });
   noticesFor(db).emit('settled');
   return outcomes;
 }

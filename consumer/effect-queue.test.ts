@@ -17,7 +17,9 @@ import { toHeldEvent } from './held-event.ts';
 const database = await useTestDatabase();
 const { db, letTimePass } = database;
 
-beforeAll(() => sql`CREATE TABLE effects (event_id BIGINT, note VARCHAR(50)) ENGINE = InnoDB`.execute(db));
+beforeAll(() =>
+  sql`CREATE TABLE effects (event_id BIGINT, note VARCHAR(50), colour ENUM('red')) ENGINE = InnoDB`.execute(db),
+);
 beforeEach(() => sql`DELETE FROM effects`.execute(db));
 afterAll(() => sql`DROP TABLE effects`.execute(db));
 
@@ -172,6 +174,34 @@ describe('of a queue', () => {
     expect(new Set(await writeAll(jobs))).toEqual(new Set(['filled']));
     expect(lost).toBeGreaterThan(0);
     expect(await effects()).toEqual(upTo(100));
+  });
+
+  test('what hangs is given up at a shutdown at once, and holds no row any more', async () => {
+    const giveUp = new AbortController();
+    const writeEffect = createEffectQueue({ ...deps, giveUp: giveUp.signal }, handler);
+    const begun = Promise.withResolvers<void>();
+    const jobs = toJobs(await claim(2), async (id, trx) => {
+      await write(id, trx);
+      if (id !== 2) return;
+      begun.resolve();
+      await new Promise(() => {});
+    });
+    const outcomes = jobs.map(writeEffect);
+    await begun.promise;
+    giveUp.abort();
+    const free = sql`SELECT id FROM Events FORCE INDEX (PRIMARY) WHERE id = 1 FOR UPDATE SKIP LOCKED`;
+    await expect.poll(async () => (await free.execute(db)).rows, { timeout: 1_500 }).toHaveLength(1);
+    expect(said(await outcomes[0])).toBe('filled'); // alone, as its own effect is done at once
+  });
+
+  test('a mistake that the server names each time is the failure of its event', async () => {
+    const jobs = toJobs(await claim(1), (_id, trx) => sql`INSERT INTO effects (colour) VALUES ('blue')`.execute(trx));
+    let calls = 0;
+    const [job] = jobs;
+    const counted = { ...job!, effect: (trx: UserTransaction) => (calls++, job!.effect(trx)) };
+    const [outcome] = await writeAll([counted]);
+    expect(outcome).toMatch(/Data truncated for column 'colour'/);
+    expect(calls).toBeLessThanOrEqual(5);
   });
 
   test('a claim that somebody else has by then is lost, and its effect is not written', async () => {

@@ -51,25 +51,25 @@ export function createEffectQueue(deps: EffectDeps, handler: KindHandler): Write
   }
 
   async function write(jobs: readonly WaitingJob[]): Promise<void> {
-    if (jobs.length === 1) return writeAlone(jobs[0]!, false);
+    if (jobs.length === 1) return writeAlone(jobs[0]!);
     // What is left goes beside: its lock, or its own trouble, keeps no others from their turn.
     try {
       const outcomes = await writeEffectGroup(deps, handler, jobs);
       for (const [job, outcome] of outcomes) (job as WaitingJob).resolve(outcome);
-      for (const job of jobs) if (!outcomes.has(job)) void writeAlone(job, false);
+      for (const job of jobs) if (!outcomes.has(job)) void writeAlone(job);
     } catch {
       effectMs = GROUP_MS; // the next ones come alone, and then more and more
-      for (const job of jobs) void writeAlone(job, true);
+      for (const job of jobs) void writeAlone(job);
     }
   }
 
-  /** What an effect throws is its event's failure. `mayBeFilled`: by a transaction of which we did not hear the end. */
-  async function writeAlone({ event, valor, effect, resolve }: WaitingJob, mayBeFilled: boolean): Promise<void> {
+  /** What an effect throws is its event's failure. */
+  async function writeAlone({ event, valor, effect, resolve }: WaitingJob): Promise<void> {
     const work = async (trx: UserTransaction) => {
       await effect(trx);
       return valor;
     };
-    await fillInTransaction(deps, handler, event, work, { mayBeFilled }).then(
+    await fillInTransaction(deps, handler, event, work).then(
       (written) => resolve({ written, valor }),
       (error: unknown) => resolve({ failure: reasonOf(error) }),
     );

@@ -21,15 +21,13 @@ class LeaseOverError extends Error {
 
 /**
  * In one transaction: checks the claim, lets `work` write to the user's tables, and fills the event with what it resolves to.
- * Repeats all after a deadlock or a lost connection. Rejects as `work` does: then nothing is written. `mayBeFilled`: by this
- * claim, in a transaction of which we did not hear the end.
+ * Repeats all after a deadlock or a lost connection. Rejects as `work` does: then nothing is written.
  */
 export async function fillInTransaction(
   { db, claimedBy, giveUp }: FillDeps,
   handler: KindHandler,
   event: HeldEvent,
   work: (trx: UserTransaction) => Promise<string>,
-  { mayBeFilled = false } = {},
 ): Promise<'filled' | 'lost'> {
   for (let tries = 1; ; tries++) {
     try {
@@ -45,19 +43,24 @@ export async function fillInTransaction(
         return true;
       });
       noticesFor(db).emit('settled');
-      // It may have been filled by the try before, of which we did not hear the end.
-      return isFilled || ((tries > 1 || mayBeFilled) && (await isFilledBy(db, claimedBy, event))) ? 'filled' : 'lost';
+      // It may have been filled by this claim, in a transaction of which we did not hear the end.
+      return isFilled || (await isFilledBy(db, claimedBy, event)) ? 'filled' : 'lost';
     } catch (error) {
       if (error instanceof LeaseOverError) return 'lost';
-      const fault = faultOf(error);
-      if (fault === undefined || giveUp.aborted || (fault === 'not applied' && tries >= TRIES)) throw error;
+      const cause = causeOf(error);
+      // What a server says of a statement may pass. What it says each time is a fault of the statement.
+      if (!cause || giveUp.aborted || (isSaidByServer(cause) && tries >= TRIES)) throw error;
       await sleep(PAUSE_MS * (0.5 + Math.random()), undefined, { signal: giveUp }).catch(() => {});
     }
   }
 }
 
 /** Of what took the transaction with it, and may pass; undefined for all else, a handler's own mistakes among it. */
-function faultOf(error: unknown): DatabaseError['fault'] | undefined {
+function causeOf(error: unknown): DatabaseError | undefined {
   const cause = error instanceof TransactionLostError ? error.cause : undefined;
-  return cause instanceof DatabaseError && cause.fault !== 'permanent' ? cause.fault : undefined;
+  return cause instanceof DatabaseError && cause.fault !== 'permanent' ? cause : undefined;
+}
+
+function isSaidByServer({ errno, fault }: DatabaseError): boolean {
+  return errno > 0 && fault !== 'unavailable' && fault !== 'overloaded';
 }

@@ -24,6 +24,8 @@ const WRITE_LIMIT = 1_000;
 const SECOND_FROM = 500;
 const AFTER_TROUBLE_MS = 1_000;
 const LOCKED_PAUSE_MS = 100;
+/** After giving up: a transaction of ours that has a row locked is rolled back just then. */
+const LAST_TRIES_MS = 1_000;
 const SAY_AFTER_MS = 5_000;
 const SAY_AGAIN_MS = 60_000;
 
@@ -39,6 +41,10 @@ export function createWriteQueue<T extends { id: number }>(options: WriteQueueOp
   const queue: Group<T>[] = [];
   let waiting = 0;
   let running = 0;
+  let leaveAt = -Infinity;
+  giveUp.addEventListener('abort', () => {
+    leaveAt = performance.now() + LAST_TRIES_MS;
+  });
 
   function add(...groups: Group<T>[]): void {
     queue.push(...groups);
@@ -79,7 +85,8 @@ export function createWriteQueue<T extends { id: number }>(options: WriteQueueOp
   /** Apart from the others, which do not wait for it. */
   async function tryAgain(groups: readonly Group<T>[]): Promise<void> {
     for (const group of groups) group.lockedAt ??= performance.now();
-    await sleep(LOCKED_PAUSE_MS, undefined, { signal: giveUp }).catch(() => {});
+    await sleep(LOCKED_PAUSE_MS);
+    if (performance.now() < leaveAt) return add(...groups);
     sayLocked(groups);
     if (giveUp.aborted) return leave(groups);
     add(...groups);

@@ -110,17 +110,21 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
     };
   }
 
-  async function withinLimit<T>(work: Promise<T>): Promise<T> {
+  async function withinLimit<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
     const limit = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
+    const end = (message: string) => {
       // Also a statement that is under way: the server rolls back as soon as it notices.
       driver.cutConnection(connection);
-      limit.reject(lose(`the transaction took longer than ${limitMs} ms`));
-    }, limitMs);
+      limit.reject(lose(message));
+    };
+    const timer = setTimeout(() => end(`the transaction took longer than ${limitMs} ms`), limitMs);
+    const onAbort = () => end('the transaction was given up');
+    signal?.addEventListener('abort', onAbort);
     try {
       return await Promise.race([work, limit.promise]);
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
     }
   }
 

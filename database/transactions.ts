@@ -22,9 +22,16 @@ export interface TransactionsOptions {
   limitMs: number;
 }
 
+interface TransactionLimits {
+  /** How long it may take, if that is less than any may take. */
+  limitMs?: number;
+  /** Once aborted, it is rolled back. */
+  signal?: AbortSignal;
+}
+
 export interface Transactions {
   /** Commits what `work` did, or rolls it back if it rejects. Rejects with its error, or a TransactionLostError. */
-  run: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
+  run: <T>(work: (transaction: Transaction) => Promise<T>, limits?: TransactionLimits) => Promise<T>;
   destroy: () => void;
   /** How long one may take. */
   limitMs: number;
@@ -43,16 +50,16 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     queueWaitMs: limitMs,
   });
 
-  async function run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async function run<T>(work: (transaction: Transaction) => Promise<T>, limits: TransactionLimits = {}): Promise<T> {
     const connection = await pool.take(performance.now() + limitMs).catch((cause: unknown) => {
       throw new TransactionLostError('no connection for a transaction', {
         cause: new DatabaseError(cause, false),
       });
     });
-    const session = createTransactionSession(connection, limitMs);
+    const session = createTransactionSession(connection, Math.min(limitMs, limits.limitMs ?? limitMs));
     try {
       await session.send('START TRANSACTION');
-      const result = await session.withinLimit(work(session.transaction));
+      const result = await session.withinLimit(work(session.transaction), limits.signal);
       await session.send('COMMIT');
       pool.giveBack(connection);
       // It makes nothing true that is not: without it something is found a little later.

@@ -28,10 +28,10 @@ export const plantedEdits = {
   "effect outside the fill's transaction": [
     {
       file: 'consumer/call-handler.ts',
-      is: 'return inTransaction(deps, event, async (trx) => {\n    await effect(trx);',
+      is: 'return deps.writeEffect({ event, valor: outcome.valor, effect: outcome.effect });',
       becomes: `const { transactionsFor } = await import('../database/transactions.ts');
-        await transactionsFor(deps.db).run(({ begin }) => effect(begin('an effect').trx));
-        return inTransaction(deps, event, async () => {`,
+        await transactionsFor(deps.db).run(({ begin }) => outcome.effect(begin('an effect').trx));
+        return deps.writeEffect({ event, valor: outcome.valor, effect: async () => {} });`,
     },
   ],
   'REPEATABLE READ': [{ file: 'database/session.ts', is: 'READ-COMMITTED', becomes: 'REPEATABLE-READ' }],
