@@ -194,6 +194,22 @@ describe('of a queue', () => {
     expect(said(await outcomes[0])).toBe('filled'); // alone, as its own effect is done at once
   });
 
+  test('one that hangs holds up the others of its transaction for two seconds, and not until the limit of all', async () => {
+    const patient = database.connect({ transactionMs: 30_000 });
+    const end = Promise.withResolvers<void>();
+    const jobs = toJobs(await claim(2), async (id, trx) => {
+      await write(id, trx);
+      if (id === 1) await end.promise;
+    });
+    const outcomes = jobs.map(createEffectQueue({ ...deps, db: patient }, handler));
+    const startedAt = performance.now();
+    expect(said(await outcomes[1])).toBe('filled');
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+    end.resolve();
+    expect(said(await outcomes[0])).toBe('filled');
+    expect(await effects()).toEqual([1, 2]);
+  });
+
   test('a mistake that the server names each time is the failure of its event', async () => {
     const jobs = toJobs(await claim(1), (_id, trx) => sql`INSERT INTO effects (colour) VALUES ('blue')`.execute(trx));
     let calls = 0;
