@@ -189,7 +189,9 @@ test('a request that went well has a line only if that was asked for, a failed o
   await app.request('/');
   await app.request('/livez');
   await app.request('/nothing/here');
-  expect(lines).toEqual([expect.objectContaining({ path: '/nothing/here', status: 404 })]);
+  // The producer itself may say something of its database meanwhile.
+  const ofRequests = lines.filter((line) => 'requestId' in line);
+  expect(ofRequests).toEqual([expect.objectContaining({ path: '/nothing/here', status: 404 })]);
 });
 
 test('nobody on another site is let in by CORS headers', async () => {

@@ -26,6 +26,7 @@ test('producers restarted in turn under 500 creates a second lose no request, th
   await using front = await startFrontDoor(url, { env: { CREATE_WAIT_MS: '5000' } });
   const agent = keepAliveAgent();
   const load = new AbortController();
+  const allAnswered = new AbortController();
   const answers: Promise<[path: string, Answer]>[] = [];
   const send = (n: number) => {
     // One in fifty waits for its word, so that each restart meets some that are held.
@@ -34,7 +35,7 @@ test('producers restarted in turn under 500 creates a second lose no request, th
   };
   const loading = sendAtRate(PER_SECOND, send, load.signal);
   const filling = (async () => {
-    while (!load.signal.aborted) {
+    while (!allAnswered.signal.aborted) {
       await fillAll(db, 'palavra');
       await sleep(300);
     }
@@ -52,8 +53,11 @@ test('producers restarted in turn under 500 creates a second lose no request, th
     }
   }
   load.abort();
-  await Promise.all([loading, filling]);
-  await fillAll(db, 'palavra');
+  await loading;
+  // Some are on their way still.
+  await Promise.all(answers);
+  allAnswered.abort();
+  await filling;
   const outcomes = (await Promise.all(answers)).map(([path, { status, body }]) => {
     const { detail } = JSON.parse(body || '{}') as { detail?: string };
     return [path, status, detail].join(' ').trim();
