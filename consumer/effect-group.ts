@@ -2,7 +2,7 @@ import { noticesFor } from '../database/events/notices.ts';
 import { fillHeld, lockAllHeld } from '../database/events/settle.ts';
 import type { Transaction } from '../database/transaction-session.ts';
 import { transactionsFor } from '../database/transactions.ts';
-import type { Effect, KindHandler, Outcome } from '../handlers/handler.ts';
+import type { Effect, KindHandler, Outcome, UserTransaction } from '../handlers/handler.ts';
 import { reasonOf } from '../handlers/reason-of.ts';
 import { logOfValue } from './attempt-log.ts';
 import type { HeldEvent } from './held-event.ts';
@@ -58,19 +58,20 @@ export async function writeEffectGroup(
   return outcomes;
 }
 
-async function runEffect(transaction: Transaction, { event, valor, effect }: EffectJob): Promise<Outcome | Written> {
-  const { trx, revoke, rollback } = transaction.begin(`event ${event.id}`);
+async function runEffect(transaction: Transaction, job: EffectJob): Promise<Outcome | Written> {
+  const { trx, revoke, rollback } = transaction.begin(`event ${job.event.id}`);
+  const outcome = await attempt(job, trx).finally(revoke);
+  const lost = transaction.lost();
+  if (lost) throw lost; // an effect may have hidden it
+  if ('failure' in outcome) await rollback();
+  return outcome;
+}
+
+async function attempt({ valor, effect }: EffectJob, trx: UserTransaction): Promise<Outcome | Written> {
   try {
     await effect(trx);
-    revoke();
-    const lost = transaction.lost();
-    if (lost) throw lost; // an effect may have hidden it
     return { written: 'filled', valor };
   } catch (error) {
-    revoke();
-    const lost = transaction.lost();
-    if (lost) throw lost;
-    await rollback();
     return { failure: reasonOf(error) };
   }
 }

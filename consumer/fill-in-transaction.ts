@@ -2,14 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from '../database/database-error.ts';
 import { noticesFor } from '../database/events/notices.ts';
 import { fillHeld, isFilledBy, lockHeld } from '../database/events/settle.ts';
-import { TransactionLostError } from '../database/transaction-session.ts';
+import { type Transaction, TransactionLostError } from '../database/transaction-session.ts';
 import { transactionsFor } from '../database/transactions.ts';
 import type { KindHandler, UserTransaction } from '../handlers/handler.ts';
 import { logOfValue } from './attempt-log.ts';
+import type { EffectDeps } from './effect-group.ts';
 import type { HeldEvent } from './held-event.ts';
-import type { ConsumerDeps } from './options.ts';
-
-type FillDeps = Pick<ConsumerDeps, 'db' | 'claimedBy' | 'giveUp'>;
 
 const TRIES = 5;
 const PAUSE_MS = 100;
@@ -21,27 +19,30 @@ class LeaseOverError extends Error {
 
 /**
  * In one transaction: checks the claim, lets `work` write to the user's tables, and fills the event with what it resolves to.
- * Repeats all after a deadlock or a lost connection. Rejects as `work` does: then nothing is written.
+ * Repeats all after a deadlock or a lost connection. Rejects as `work` does, and once `giveUp` is aborted: then nothing is
+ * written.
  */
 export async function fillInTransaction(
-  { db, claimedBy, giveUp }: FillDeps,
+  { db, claimedBy, giveUp }: EffectDeps,
   handler: KindHandler,
   event: HeldEvent,
   work: (trx: UserTransaction) => Promise<string>,
 ): Promise<'filled' | 'lost'> {
   for (let tries = 1; ; tries++) {
     try {
-      const isFilled = await transactionsFor(db).run(async (transaction) => {
+      const fill = async (transaction: Transaction) => {
         if (!(await lockHeld(transaction.db, claimedBy, event))) return false;
         const { trx, revoke } = transaction.begin(`event ${event.id}`);
         const valor = await work(trx).finally(revoke);
         await transaction.check();
         const log = logOfValue(handler, event.payload, { valor, startedAt: event.claimedAt });
-        const fill = { claimedBy, claims: [{ ...event, valor, log }], hasKeys: event.key !== undefined };
+        const claims = [{ ...event, valor, log }];
+        const filled = await fillHeld(transaction.db, { claimedBy, claims, hasKeys: event.key !== undefined });
         // No lease is renewed while its row is locked.
-        if ((await fillHeld(transaction.db, fill)) === 0) throw new LeaseOverError();
+        if (filled === 0) throw new LeaseOverError();
         return true;
-      });
+      };
+      const isFilled = await transactionsFor(db).run(fill, { signal: giveUp });
       noticesFor(db).emit('settled');
       // It may have been filled by this claim, in a transaction of which we did not hear the end.
       return isFilled || (await isFilledBy(db, claimedBy, event)) ? 'filled' : 'lost';

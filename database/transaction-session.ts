@@ -119,6 +119,7 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
     };
     const timer = setTimeout(() => end(`the transaction took longer than ${limitMs} ms`), limitMs);
     const onAbort = () => end('the transaction was given up');
+    if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort);
     try {
       return await Promise.race([work, limit.promise]);
