@@ -16,9 +16,8 @@ const OBJECTION_MS = 100;
 const ROUND_MS = 250;
 
 /**
- * Asks all hosts at once. Resolves to the only one that takes writes, or rejects with what each host answered. Once one has
- * answered well, the others are waited for 100 ms more. `asking` is kept from one call to the next: whoever has not answered
- * is not asked again, and its answer counts when it comes.
+ * Asks all hosts at once. Resolves to the only one that takes writes, or rejects with what each answered. Whoever is in
+ * `asking` from an earlier call is not asked again: its answer counts when it comes.
  */
 export async function findWriter(
   urls: readonly string[],

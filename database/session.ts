@@ -1,7 +1,6 @@
 /**
- * Makes our statements mean the same whatever the server's configuration says, in one round trip; docs/design.md says why
- * each variable is here. Every wait on the server ends before ours, so that nothing is carried out later. Of several hosts
- * each is asked a question of database/writer-question.ts with it.
+ * Makes our statements mean the same whatever the server's configuration says; docs/design.md says why each variable is
+ * here. Every wait on the server ends before ours. The question is of database/writer-question.ts.
  */
 export function sessionStatement(statementTimeoutMs: number, question?: string): string {
   // Half of ours, since one statement may wait for a table and then for a row; a second is the least that servers know.

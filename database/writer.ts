@@ -30,9 +30,8 @@ const ANSWER_MS = 1_000;
 const LAST_ANSWERS_MS = 1_000;
 
 /**
- * Of several hosts the one that takes writes. From the first connection on it is asked twice a second on a connection of its
- * own. While its answer is missing, no idle connection is used, and new ones wait. Connections in use are given up only
- * when another writer is found: one that is slow may still answer. One that turned read-only has a second more for it.
+ * Of several hosts the one that takes writes, asked twice a second from the first connection on. docs/design.md tells when
+ * connections to it are used, kept and given up.
  */
 export function followWriter({ urls, connectTimeoutMs }: WriterOptions): Server {
   const stop = new AbortController();

@@ -25,14 +25,10 @@ import type { StandardSchema } from './standard-schema.ts';
 type Definitions<Payloads> = { readonly [Kind in keyof Payloads]: Definition<Payloads[Kind]> };
 
 /**
- * The handlers of a consumer, by the kind of event that each handles. Throws one error that names all that is wrong with
- * them. A handler may see an event twice; the value of an event is written once.
+ * The handlers of a consumer, by kind. Throws one error that names all that is wrong. A handler may see an event twice; its value
+ * is written once.
  *
- * @example
- * export default defineHandlers({
- *   email: async ({ payload, signal }) => sendMail(payload, { signal }),
- *   payment: { attempts: 10, payload: paymentSchema, handle: async (event) => charge(event.payload) },
- * });
+ * @example export default defineHandlers({ email: async ({ payload, signal }) => sendMail(payload, { signal }) });
  */
 export function defineHandlers<Payloads extends Record<string, unknown>>(module: Definitions<Payloads>): Handlers {
   const definitions = Object.entries(module) as [string, Definition][];

@@ -40,8 +40,8 @@ export interface SingleDefinition<Payload = unknown> extends HandlerOptions, Pay
 }
 
 /**
- * Handles many events in one call, and is never called without any. Resolves to a result for each event, in their order; an
- * Error is the failure of that event alone. Events without a result are given back. What it throws is no event's fault.
+ * Handles many events in one call. Resolves to a result for each, in their order; an Error is the failure of that event alone.
+ * Events without a result are given back. What it throws is no event's fault.
  */
 type HandleBatch<Payload = unknown> = (
   events: readonly HandlerEvent<Payload>[],
@@ -57,8 +57,8 @@ export interface BatchDefinition<Payload = unknown> extends HandlerOptions, Payl
 }
 
 /**
- * Handles one event in the transaction that fills it: what it writes by `trx` and its value are committed together, once. For
- * short work on the database only: up to `batch` events share the transaction, and all of it may last TRANSACTION_MS.
+ * Handles one event in the transaction that fills it: what it writes by `trx` is committed with its value, once. For short work
+ * on the database only: `batch` events share the transaction and its TRANSACTION_MS.
  */
 type InTransaction<Payload = unknown> = (
   event: HandlerInput<Payload>,

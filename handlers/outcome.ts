@@ -33,8 +33,8 @@ export function later(ms: number, why?: string): Ending {
 }
 
 /**
- * Fills the event with `value`, and runs `effect` in the transaction that does: what it writes to tables beside ours is
- * committed once, together with the value. It may be called again after a deadlock or a lost connection.
+ * Fills the event with `value`, and runs `effect` in the same transaction: what it writes is committed once. It may be called
+ * again after a deadlock or a lost connection.
  *
  * @example return done({ paid: true }, (trx) => trx.insertInto('payments').values(payment).execute());
  */

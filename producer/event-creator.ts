@@ -46,17 +46,14 @@ export interface WaitOptions extends CreateOptions {
 
 export interface EventCreator {
   /**
-   * Creates 1 to 10,000 events in one transaction, together with other creates of the moment. Resolves when they are
-   * committed; their ids are `id` … `id + count - 1`. Rejects with an InvalidEventError that names the member, with a
-   * QueueFullError when too many creates wait (in both cases nothing was created), or with a DatabaseError: after its fault
-   * `unknown` they may or may not exist.
-   * @example const { id } = await producer.create([{ kind: 'email', payload: { to: 'ana@example.org' } }]);
+   * Creates 1 to 10,000 events in one transaction; their ids are `id` … `id + count - 1`. After an InvalidEventError or a
+   * QueueFullError nothing was created; after a DatabaseError of the fault `unknown` nobody can know.
+   * @example await producer.create([{ kind: 'email', payload }]);
    */
   create: (events: readonly EventInput[], options?: CreateOptions) => Promise<{ id: number; count: number }>;
   /**
-   * Creates one event as `create` does and waits until it is settled. It needs `run` to be running: that looks for settled
-   * events, for all who wait together.
-   * @example const event = await producer.createAndWait({ kind: 'thumbnail', payload: { url } }, { waitMs: 10_000 });
+   * Creates one event as `create` does and waits until it is settled. It needs `run`, which looks for settled events.
+   * @example const event = await producer.createAndWait({ kind: 'thumbnail', payload }, { waitMs: 10_000 });
    */
   createAndWait: (event: EventInput, options?: WaitOptions) => Promise<CreatedEvent>;
 }

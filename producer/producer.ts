@@ -40,8 +40,8 @@ export interface Producer extends EventCreator {
   /** From now on the producer is not ready, and its answers close their connections. It still serves. */
   drain: () => void;
   /**
-   * Looks for filled events, forgets old keys and reports kinds that nobody serves until `signal` is aborted; then held requests are answered 202 at once.
-   * Resolves when all has stopped. Rejects with a sentence if the database is not what a producer needs.
+   * Looks for filled events, forgets old keys and reports kinds that nobody serves, until `signal` is aborted; then held
+   * requests are answered 202. Rejects with a sentence if the database is not what a producer needs.
    */
   run: (signal: AbortSignal) => Promise<void>;
 }

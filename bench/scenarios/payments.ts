@@ -106,8 +106,8 @@ function addressesOf(lines: readonly string[]): Pick<Load, 'front' | 'processors
 }
 
 /**
- * Twice a second the ten seconds that ended two seconds ago, while payments go on. Apart are those that ended while a processor
- * takes two seconds from a request to its record, or did a second before: its own numbers are not final yet.
+ * Twice a second the ten seconds that ended two seconds ago. Apart are those that ended while a processor takes two seconds for
+ * its record, or did a second before: its own numbers are not final yet.
  */
 async function watchWindows(load: Load, over: AbortSignal) {
   const seen = { asked: 0, inconsistent: 0, slow: { asked: 0, inconsistent: 0 } };

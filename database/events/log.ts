@@ -58,10 +58,9 @@ export interface LogSearch {
 }
 
 /**
- * What became of attempts: the last lines of the log that fit, oldest first. A handler's `log` and `logKey` say what is written;
- * lines are forgotten after LOG_TTL_MS of the consumers.
+ * What became of attempts: the last lines that fit, oldest first. A handler's `log` and `logKey` say what is written.
  *
- * @example for (const { attempt, outcome, text } of await searchLog(db, { key: 'order-17' })) console.log(attempt, outcome, text);
+ * @example for (const { outcome, text } of await searchLog(db, { key: 'order-17' })) console.log(outcome, text);
  */
 export async function searchLog(
   db: Database,

@@ -5,13 +5,10 @@ import type { UserTransaction } from '../transaction-session.ts';
 import { noticesFor } from './notices.ts';
 
 /**
- * At the commit of `trx` the next event of this kind and key is due, whatever it waits for; docs/handlers.md says what else
- * holds. In a transaction of your own, under READ COMMITTED, call it last.
+ * At the commit of `trx` the next event of this kind and key is due, whatever it waits for. In a transaction of your own,
+ * under READ COMMITTED, call it last.
  *
- * @example return done({ registered: id }, async (trx) => {
- *   await trx.insertInto('clients').values({ id }).execute();
- *   await wake(trx, 'payment', `client-${id}`);
- * });
+ * @example return done(null, (trx) => wake(trx, 'payment', `client-${id}`));
  */
 export async function wake(trx: UserTransaction | Database, kind: string, key: string): Promise<void> {
   const wakeNow = async (db: UserTransaction | Database) => {
