@@ -41,7 +41,7 @@ test('a part that ends by itself is started again, and then stopped', async () =
   end();
   await startsAgain;
   await running.stop();
-  expect(log).toEqual(['start 1', 'part ended unexpectedly and is started again', 'start 2', 'stop 2']);
+  expect(log).toEqual(['start 1', 'part ended unexpectedly and is started again in 1 s', 'start 2', 'stop 2']);
 });
 
 test('a part that heeds the signal while it is started again is stopped', async () => {

@@ -8,6 +8,8 @@ import { hasEnded, spawnChild, stopProcess } from './child-process.ts';
 /** A part of the system, as something that can be started. */
 export interface Part {
   name: string;
+  /** How long after it ended by itself it is started again. @default 1_000 */
+  restartAfterMs?: number;
   /** Resolves when it is ready, or `signal` is aborted; rejects with a sentence if it cannot be. */
   start: (signal: AbortSignal) => Promise<RunningPart>;
 }

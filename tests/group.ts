@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../database/connect.ts';
+import { findMembers, joinGroup, makePrimary } from '../database/group.ts';
 import { loadSchemaAt } from '../database/load-schema-at.ts';
 import { readScript, runStatements } from '../database/sql-script.ts';
+import { groupUrl } from '../start/cluster/group-url.ts';
+import { memberArgs } from '../start/cluster/member-args.ts';
 import { freePort } from '../start/free-port.ts';
 import { type Account, type LocalServer, localServerUrl, startLocalServer } from '../start/mysql/local-server.ts';
 import { findServerProgram } from '../start/mysql/server-program.ts';
@@ -44,26 +47,9 @@ export async function hasGroups(): Promise<boolean> {
   return product === 'MySQL' && Number.parseInt(version, 10) >= 9;
 }
 
-// Each is what an operator sets as well, or makes a member small: docs/high-availability.md.
-const settings = (hosts: string, group: string) => [
-  '--gtid-mode=ON',
-  '--enforce-gtid-consistency=ON',
-  '--super-read-only=ON',
-  '--plugin-load-add=group_replication.so',
-  `--group-replication-group-name=${group}`,
-  `--group-replication-group-seeds=${hosts}`,
-  '--group-replication-communication-stack=MYSQL',
-  '--group-replication-recovery-get-public-key=ON',
-  '--group-replication-member-expel-timeout=0',
-  '--group-replication-unreachable-majority-timeout=10',
-  '--group-replication-message-cache-size=134217728',
-  '--group-replication-start-on-boot=OFF',
-  '--report-host=127.0.0.1',
-  '--innodb-buffer-pool-size=32M',
-  // That a process dies loses nothing that it has written to files.
-  '--innodb-flush-log-at-trx-commit=2',
-  '--sync-binlog=0',
-];
+// That a process dies loses nothing that it has written to files.
+const UNSYNCED = ['--innodb-flush-log-at-trx-commit=2', '--sync-binlog=0'];
+const ACCOUNT = { user: 'user', password: 'password' };
 
 /** `freshServer` is the folder of a private server that has never run. */
 export async function startGroup(freshServer: string, more: string[] = []): Promise<Group> {
@@ -71,8 +57,7 @@ export async function startGroup(freshServer: string, more: string[] = []): Prom
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-group-'));
   undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
-  const hosts = ports.map((port) => `127.0.0.1:${port}`).join();
-  const args = [...settings(hosts, randomUUID()), ...more];
+  const group = randomUUID();
   const members = await Promise.all(
     ports.map(async (port, index) => {
       const own = join(directory, String(index + 1));
@@ -80,11 +65,7 @@ export async function startGroup(freshServer: string, more: string[] = []): Prom
       // The name of the server, which a copy shares.
       await rm(join(own, 'data', 'auto.cnf'), { force: true });
       await mkdir(own, { recursive: true });
-      const member = await createMember(own, port, [
-        ...args,
-        `--server-id=${index + 1}`,
-        `--group-replication-local-address=127.0.0.1:${port}`,
-      ]);
+      const member = await createMember(own, port, [...memberArgs({ group, ports, index }), ...UNSYNCED, ...more]);
       undo.use(member);
       return member;
     }),
@@ -97,11 +78,11 @@ export async function startGroup(freshServer: string, more: string[] = []): Prom
   for (const member of others) await member.join();
   const kept = undo.move();
   return {
-    url: (account) => localServerUrl(0, account).replace('127.0.0.1:0', hosts),
+    url: (account) => groupUrl(ports, account),
     members,
     async switchTo(member) {
-      const { rows } = await sql<{ id: string }>`SELECT @@server_uuid AS id`.execute(member.db);
-      await sql`SELECT group_replication_set_as_primary(${rows[0]!.id})`.execute(member.db);
+      const members = await findMembers(member.db);
+      await makePrimary(member.db, members.find(({ port }) => port === member.port)!);
     },
     async primary() {
       const over = new AbortController();
@@ -125,14 +106,7 @@ async function createMember(directory: string, port: number, args: string[]) {
   const db = connectDatabase({ url, queueWaitMs: 60_000, statementTimeoutMs: 60_000 });
   const signal = (name: NodeJS.Signals) => void (isRunning(server.pid) && process.kill(server.pid, name));
 
-  async function join({ isFirst = false } = {}): Promise<void> {
-    const set = (on: boolean) => sql`SET GLOBAL group_replication_bootstrap_group = ${sql.lit(on ? 1 : 0)}`.execute(db);
-    await sql`CHANGE REPLICATION SOURCE TO SOURCE_USER = 'user', SOURCE_PASSWORD = 'password'
-      FOR CHANNEL 'group_replication_recovery'`.execute(db);
-    if (isFirst) await set(true);
-    await sql`START GROUP_REPLICATION`.execute(db);
-    if (isFirst) await set(false);
-  }
+  const join = (as?: { isFirst: boolean }) => joinGroup(db, ACCOUNT, as);
 
   return {
     port,

@@ -2,7 +2,10 @@ import { port, text } from '../../process/setting-kinds.ts';
 
 /** The private server of `npm start` and `npm run mysql`. */
 export const localServerSettings = {
-  MYSQL_PORT: port({ default: 3_316, why: 'The port of the private MySQL server' }),
+  MYSQL_PORT: port({
+    default: 3_316,
+    why: 'The port of the private MySQL server; those of `npm run cluster` have the three after it',
+  }),
   MYSQL_PROGRAM: text({
     pattern: /^/,
     accepts: 'path',

@@ -37,7 +37,7 @@ export interface LocalServer {
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 30_000;
-const PID_FILE = 'server.pid';
+export const PID_FILE = 'server.pid';
 const ACCOUNTS = fileURLToPath(new URL('local-server.sql', import.meta.url));
 
 /**

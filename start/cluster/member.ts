@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connectDatabase, type Database } from '../../database/connect.ts';
+import { findMembers, type GroupMember } from '../../database/group.ts';
+import { localServerUrl, PID_FILE } from '../mysql/local-server.ts';
+import { whyNoConnection } from '../part.ts';
+
+/** A server of the cluster; whoever knows its folder and port can deal with it, not only the process that started it. */
+export interface Member {
+  /** From 1. */
+  number: number;
+  port: number;
+  directory: string;
+}
+
+const CONNECT_LIMIT_MS = 3_000;
+
+export function membersOf({ directory, ports }: { directory: string; ports: readonly number[] }): Member[] {
+  return ports.map((port, index) => ({ number: index + 1, port, directory: join(directory, String(index + 1)) }));
+}
+
+/** As one who may do everything. One that does not run is not waited for longer than a connection may take. */
+export function connectMember({ port }: Member, limitMs: number): Database {
+  const connectTimeoutMs = Math.min(limitMs, CONNECT_LIMIT_MS);
+  return connectDatabase({
+    url: localServerUrl(port, 'user'),
+    poolSize: 1,
+    retryMs: connectTimeoutMs,
+    queueWaitMs: limitMs,
+    connectTimeoutMs,
+    statementTimeoutMs: limitMs,
+  });
+}
+
+/** What the member says of itself; undefined if it does not answer. */
+export async function askMember(member: Member, db: Database): Promise<GroupMember | undefined> {
+  const seen = await findMembers(db).catch(() => []);
+  return seen.find(({ port }) => port === member.port) ?? seen[0];
+}
+
+/** Rejects with a sentence if it does not run. */
+export async function signalMember(member: Member, signal: NodeJS.Signals): Promise<void> {
+  const pid = Number(await readFile(join(member.directory, PID_FILE), 'utf8').catch(() => 0));
+  // The file outlives a server that was killed.
+  if (pid === 0 || (await whyNoConnection(member.port))) throw new Error(`member ${member.number} does not run`);
+  process.kill(pid, signal);
+}
