@@ -13,6 +13,11 @@ export function layOutNginx(directory: string, port: number, producerPorts: read
   writeFileSync(join(site, 'listen.conf'), `listen 127.0.0.1:${port} backlog=4096 so_keepalive=on;\n`);
   const servers = producerPorts.map((producerPort) => `server 127.0.0.1:${producerPort} max_fails=0;\n`);
   writeFileSync(join(site, 'upstream.conf'), servers.join(''));
+  return nginxArgs(directory);
+}
+
+/** Of an nginx whose nginx.conf and whose files are in this folder. */
+export function nginxArgs(directory: string): string[] {
   const user = process.getuid?.() === 0 ? 'user root; ' : '';
   const globals = `daemon off; ${user}pid "${join(directory, 'nginx.pid')}";`;
   return ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr', '-g', globals];

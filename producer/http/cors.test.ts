@@ -39,7 +39,9 @@ test('its browser is told beforehand what may be sent, without a token', async (
   expect(response.status).toBe(204);
   expect(response.headers.get('access-control-allow-origin')).toBe(OURS);
   expect(response.headers.get('access-control-allow-methods')).toBe('GET,HEAD,POST');
-  expect(response.headers.get('access-control-allow-headers')).toMatch(/Authorization.*Idempotency-Key.*Prefer/);
+  expect(response.headers.get('access-control-allow-headers')).toMatch(
+    /Authorization.*Event-Key.*Idempotency-Key.*Prefer/,
+  );
   expect(response.headers.get('access-control-max-age')).toBe('600');
 });
 

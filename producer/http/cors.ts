@@ -10,6 +10,7 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler<Requ
     allowHeaders: [
       'Authorization',
       'Content-Type',
+      'Event-Key', // for an nginx before several queues
       'Idempotency-Key',
       'Prefer',
       'Traceparent',
