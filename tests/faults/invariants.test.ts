@@ -109,6 +109,7 @@ function innocent(): Evidence {
     watched: { longestOverdueMs: 20, longTransactions: new Set() },
     connectionsLeft: 0,
     historyLength: 10,
+    members: ['7 8', '7 8', '7 8'],
   };
 }
 
@@ -282,6 +283,7 @@ const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>,
     ({ changes }) => ({ changes: [...changes, changed(2, 'taken back', { leaseLeftMs: -1 })] }),
   ],
   ['C17', 'an acknowledged id is not found', ({ operations }) => ({ operations: [...operations, notFound(2, 3)] })],
+  ['C18', 'a member has something else', () => ({ members: ['7 8', '7 8', '7 9'] })],
 ];
 
 describe('each invariant sees what it is there for:', () => {

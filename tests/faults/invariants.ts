@@ -222,6 +222,11 @@ export const invariants = {
       ({ id, sentAt }) => (acknowledgedAt.get(id!)! < sentAt ? `${id} was acknowledged and then not found` : undefined),
     );
   },
+
+  /** All members of a group have the same. */
+  C18({ members }: Evidence): Violations {
+    return new Set(members).size > 1 ? [`the members differ: ${members.join(' ')}`] : [];
+  },
 };
 
 export type InvariantName = keyof typeof invariants;
