@@ -8,6 +8,7 @@ import { freePort } from '../start/free-port.ts';
 import { localServerUrl } from '../start/mysql/local-server.ts';
 import { behaviourSchema } from '../word-service/behaviour.ts';
 import { createWordService } from '../word-service/server.ts';
+import { readChecksums } from './checksums.ts';
 import { type CreateLoad, startCreateLoad } from './create-and-read.ts';
 import { type Group, hasGroups, type Member, startGroup } from './group.ts';
 import { startProcess } from './main-process.ts';
@@ -138,9 +139,6 @@ async function firstFillMs({ db }: Member, killedAt: Date): Promise<number> {
 
 /** What one has applied the other has as well, in the end. */
 async function expectEqual(members: readonly Member[]): Promise<void> {
-  const sums = () =>
-    Promise.all(
-      members.map(async ({ db }) => (await sql`CHECKSUM TABLE Events, EventPayloads, DBStatus`.execute(db)).rows),
-    );
-  await expect.poll(async () => new Set((await sums()).map((sum) => JSON.stringify(sum))).size).toBe(1);
+  const sums = () => readChecksums(members, ['Events', 'EventPayloads', 'DBStatus']);
+  await expect.poll(async () => new Set(await sums()).size).toBe(1);
 }

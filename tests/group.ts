@@ -41,6 +41,16 @@ export interface Member {
   start: () => Promise<void>;
 }
 
+/** Where a member runs that is not simply a process of this machine. */
+export interface MemberPlace {
+  /** Of 127.0.0.1, where clients reach it. */
+  port: number;
+  /** Starts the server there. */
+  program: string;
+  /** Further options, which win. */
+  args: string[];
+}
+
 /** Only MySQL has groups. */
 export async function hasGroups(): Promise<boolean> {
   const { product, version } = await findServerProgram();
@@ -52,11 +62,15 @@ const UNSYNCED = ['--innodb-flush-log-at-trx-commit=2', '--sync-binlog=0'];
 const ACCOUNT = { user: 'user', password: 'password' };
 
 /** `freshServer` is the folder of a private server that has never run. */
-export async function startGroup(freshServer: string, more: string[] = []): Promise<Group> {
+export async function startGroup(
+  freshServer: string,
+  more: string[] = [],
+  places?: readonly MemberPlace[],
+): Promise<Group> {
   await using undo = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-group-'));
   undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-  const ports = await Promise.all([freePort(), freePort(), freePort()]);
+  const ports = places?.map(({ port }) => port) ?? (await Promise.all([freePort(), freePort(), freePort()]));
   const group = randomUUID();
   const members = await Promise.all(
     ports.map(async (port, index) => {
@@ -65,7 +79,8 @@ export async function startGroup(freshServer: string, more: string[] = []): Prom
       // The name of the server, which a copy shares.
       await rm(join(own, 'data', 'auto.cnf'), { force: true });
       await mkdir(own, { recursive: true });
-      const member = await createMember(own, port, [...memberArgs({ group, ports, index }), ...UNSYNCED, ...more]);
+      const args = [...memberArgs({ group, ports, index }), ...UNSYNCED, ...more];
+      const member = await createMember(own, port, args, places?.[index]);
       undo.use(member);
       return member;
     }),
@@ -99,8 +114,8 @@ export async function startGroup(freshServer: string, more: string[] = []): Prom
   };
 }
 
-async function createMember(directory: string, port: number, args: string[]) {
-  const options = { directory, port, args };
+async function createMember(directory: string, port: number, args: string[], place?: MemberPlace) {
+  const options = { directory, port, program: place?.program, args: [...args, ...(place?.args ?? [])] };
   let server: LocalServer = await startLocalServer(options);
   const url = localServerUrl(port, 'user');
   const db = connectDatabase({ url, queueWaitMs: 60_000, statementTimeoutMs: 60_000 });

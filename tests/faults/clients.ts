@@ -14,6 +14,8 @@ export interface ClientsOptions {
   most?: number;
   /** The share of events of other kinds than words among the creates; the system needs handlers. @default 0 */
   tasks?: number;
+  /** The share of acknowledged creates that are read at once, through another producer. @default 0 */
+  reads?: number;
   /** Pause of a lane between two requests. */
   pauseMs?: number;
   /** Seconds after which a create-sync wants its answer, filled or not. Default: no limit. */
@@ -40,6 +42,7 @@ export function startClients(system: FaultSystem, random: Random, options: Clien
     pauseMs = 5,
     keys = 0,
     tasks = 0,
+    reads = 0,
     deadlineMs = 20_000,
     waitSeconds,
   } = options;
@@ -65,7 +68,8 @@ export function startClients(system: FaultSystem, random: Random, options: Clien
         const what = isTask ? { tasks: Array.from({ length: events }, () => randomTask(own)) } : {};
         const key = own.chance(keys) ? `key-${++keysGiven}` : undefined;
         for (let repeat = 0; ; repeat++) {
-          const { outcome } = await create(send(repeat), { kind, events, ...what, ...(key ? { key } : {}) });
+          const { outcome, id } = await create(send(repeat), { kind, events, ...what, ...(key ? { key } : {}) });
+          if (outcome === 'ok' && own.chance(reads)) await find(send(repeat + 1), id!);
           if (outcome === 'ok' || !key) break;
           await sleep(50);
         }
@@ -130,7 +134,7 @@ export async function create(
   sending: Sending,
   { kind, tasks, events = tasks?.length ?? 1, key }: NewCreate,
 ): Promise<Operation> {
-  const operation = sending.ledger.begin({ kind, events, ...(key ? { key } : {}) });
+  const operation = sending.ledger.begin({ kind, events, front: sending.front, ...(key ? { key } : {}) });
   const path = events > 1 && !tasks ? `/${kind}?count=${events}` : `/${kind}`;
   const headers = {
     ...(key ? { 'Idempotency-Key': key } : {}),
@@ -143,13 +147,13 @@ export async function create(
 }
 
 async function count(sending: Sending): Promise<Operation> {
-  const operation = sending.ledger.begin({ kind: 'count', events: 0 });
+  const operation = sending.ledger.begin({ kind: 'count', events: 0, front: sending.front });
   await send(sending, operation, '/', {});
   return operation;
 }
 
 async function find(sending: Sending, id: number): Promise<void> {
-  await send(sending, sending.ledger.begin({ kind: 'find', events: 0 }), `/${id}`, {});
+  await send(sending, sending.ledger.begin({ kind: 'find', events: 0, front: sending.front, id }), `/${id}`, {});
 }
 
 interface Answer {

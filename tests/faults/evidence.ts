@@ -37,6 +37,8 @@ export interface Evidence {
   /** Connections of our processes that the server still has when all of them have ended. */
   connectionsLeft: number;
   historyLength: number;
+  /** The checksums of the tables, of each member of a group. */
+  members: readonly string[];
 }
 
 /** Reads what the processes left behind; they have ended. */
@@ -61,6 +63,7 @@ export async function gatherEvidence(system: FaultSystem, watch: Watch): Promise
     watched: watch,
     connectionsLeft: await connectionsLeft(system),
     historyLength: await historyLength(system),
+    members: (await system.group?.checksums()) ?? [],
   };
 }
 

@@ -52,8 +52,12 @@ interface Link {
   awaited: Intercept | undefined;
 }
 
-/** Listens on a port of its own on 127.0.0.1 and passes on to `targetPort`. */
-export async function startFaultProxy(targetPort: number, random: () => number = Math.random): Promise<FaultProxy> {
+/** Listens on a port of its own on 127.0.0.1 and passes on to `targetPort` of `host`. */
+export async function startFaultProxy(
+  targetPort: number,
+  random: () => number = Math.random,
+  host = '127.0.0.1',
+): Promise<FaultProxy> {
   const links = new Set<Link>();
   const intercepts = new Set<Intercept>();
   const held = new Map<Intercept, (() => void)[]>();
@@ -109,7 +113,7 @@ export async function startFaultProxy(targetPort: number, random: () => number =
 
   const proxy = createServer((client) => {
     opened++;
-    const server = connect(targetPort, '127.0.0.1');
+    const server = connect(targetPort, host);
     const link: Link = { client, server, awaited: undefined };
     for (const socket of [client, server]) socket.setNoDelay(true);
     links.add(link);

@@ -12,6 +12,10 @@ function created(id: number, more: Partial<Operation> = {}): Operation {
   return { kind: 'create-async', events: 1, sentAt: id, answeredAt: id + 0.5, outcome: 'ok', status: 202, id, ...more };
 }
 
+function notFound(id: number, sentAt: number): Operation {
+  return { kind: 'find', id, events: 0, sentAt, answeredAt: sentAt + 0.5, outcome: 'failed', status: 404 };
+}
+
 function changed(id: number, what: Change['what'], more: Partial<Change> = {}): Change {
   const isSettled = what === 'filled';
   const rest = { attempts: 1, isSettled, leaseLeftMs: null, at: 10 * id, isolation: 'READ-COMMITTED' };
@@ -105,6 +109,7 @@ function innocent(): Evidence {
     watched: { longestOverdueMs: 20, longTransactions: new Set() },
     connectionsLeft: 0,
     historyLength: 10,
+    members: ['7 8', '7 8', '7 8'],
   };
 }
 
@@ -277,6 +282,8 @@ const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>,
     'a lost lease is not counted',
     ({ changes }) => ({ changes: [...changes, changed(2, 'taken back', { leaseLeftMs: -1 })] }),
   ],
+  ['C17', 'an acknowledged id is not found', ({ operations }) => ({ operations: [...operations, notFound(2, 3)] })],
+  ['C18', 'a member has something else', () => ({ members: ['7 8', '7 8', '7 9'] })],
 ];
 
 describe('each invariant sees what it is there for:', () => {

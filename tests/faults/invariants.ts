@@ -1,6 +1,6 @@
 import type { Evidence } from './evidence.ts';
 import { effectsAreFills, exactFailures, NAMES_CLAIM, orderOfKeys, pidOf } from './handler-invariants.ts';
-import { acknowledgedIds, createsByIdentity, type Operation, tally } from './ledger.ts';
+import { acknowledgedIds, createsByIdentity, isCreate, type Operation, tally } from './ledger.ts';
 import { EXIT_CODE } from './runs.ts';
 import { few, type Violations } from './violations.ts';
 
@@ -211,6 +211,22 @@ export const invariants = {
   C14: orderOfKeys,
   C15: effectsAreFills,
   C16: exactFailures,
+
+  /** Whoever asks for an id that was acknowledged before finds it. */
+  C17({ operations }: Evidence): Violations {
+    const acknowledgedAt = new Map<number, number>();
+    for (const { outcome, id, events, answeredAt } of operations.filter(isCreate))
+      if (outcome === 'ok') for (let n = 0; n < events; n++) acknowledgedAt.set(id! + n, answeredAt!);
+    return few(
+      operations.filter(({ kind, status }) => kind === 'find' && status === 404),
+      ({ id, sentAt }) => (acknowledgedAt.get(id!)! < sentAt ? `${id} was acknowledged and then not found` : undefined),
+    );
+  },
+
+  /** All members of a group have the same. */
+  C18({ members }: Evidence): Violations {
+    return new Set(members).size > 1 ? [`the members differ: ${members.join(' ')}`] : [];
+  },
 };
 
 export type InvariantName = keyof typeof invariants;

@@ -1,6 +1,8 @@
 /** One request of a client. Times are by performance.now() of the test's own process. */
 export interface Operation {
   kind: 'create-async' | 'create-sync' | 'count' | 'find';
+  /** What it was sent to. */
+  front?: string;
   /** The Idempotency-Key it was sent with. Requests of one key create one event. */
   key?: string;
   /** How many events it asked for. */
@@ -13,7 +15,7 @@ export interface Operation {
    */
   outcome: 'sent' | 'ok' | 'failed' | 'unknown' | 'left';
   status?: number;
-  /** The id that was acknowledged; of several, the first. */
+  /** The id that was acknowledged; of several, the first. Of a find the one that it asks for. */
   id?: number;
   word?: string;
   /** What `GET /` answered. */

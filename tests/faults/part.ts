@@ -21,14 +21,16 @@ export interface Exit {
   graceMs: number;
 }
 
-/** A producer or a consumer: a real process, which reaches the database through a proxy of its own. */
+/** A producer or a consumer: a real process, which reaches each server through a proxy of its own. */
 export interface Part {
   name: string;
   kind: 'producer' | 'consumer';
   /** Of a producer. */
   url: string;
-  /** Between it and the database. */
+  /** Between it and the database; of a group, the first member. */
   database: FaultProxy;
+  /** Of a group one for each member. */
+  databases: readonly FaultProxy[];
   lines: LogLine[];
   pid: () => number;
   isRunning: () => boolean;
@@ -50,7 +52,7 @@ export interface PartOptions {
   name: string;
   kind: Part['kind'];
   url: string;
-  database: FaultProxy;
+  databases: readonly FaultProxy[];
   env: Record<string, string>;
   nodeArgs: readonly string[];
   /** Of the program itself. */
@@ -62,7 +64,7 @@ const READY: Record<Part['kind'], string> = { producer: 'listening on', consumer
 const READY_LIMIT_MS = 30_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-export function createPart({ name, kind, url, database, env, nodeArgs, args, exits }: PartOptions): Part {
+export function createPart({ name, kind, url, databases, env, nodeArgs, args, exits }: PartOptions): Part {
   const lines: LogLine[] = [];
   const graceMs = Number(env['SHUTDOWN_GRACE_MS']);
   let child: ChildProcess | undefined;
@@ -122,7 +124,8 @@ export function createPart({ name, kind, url, database, env, nodeArgs, args, exi
     name,
     kind,
     url,
-    database,
+    database: databases[0]!,
+    databases,
     lines,
     pid: () => child!.pid!,
     isRunning: () => child !== undefined && !hasEnded(child),

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../database/connect.ts';
-import type { Operation } from './ledger.ts';
+import { readChanges } from './audit.ts';
+import { isCreate, type Operation } from './ledger.ts';
 import type { Part } from './part.ts';
 
 /** What rows ask the database about the events of a run. */
@@ -21,11 +22,26 @@ export async function areFilled(db: Database, ids: readonly number[]): Promise<b
 
 /** The longest time without an acknowledged create between two moments, in ms. */
 export function longestGap(operations: readonly Operation[], from: number, until: number): number {
-  const times = operations
-    .filter(({ kind, outcome, answeredAt = 0 }) => kind.startsWith('create') && outcome === 'ok' && answeredAt > from)
-    .map(({ answeredAt }) => answeredAt!)
-    .filter((time) => time < until)
-    .toSorted((a, b) => a - b);
+  const acknowledged = operations.filter((operation) => isCreate(operation) && operation.outcome === 'ok');
+  return longestBetween(
+    acknowledged.map(({ answeredAt }) => answeredAt!),
+    from,
+    until,
+  );
+}
+
+/** The longest time between two moments in which no event was filled, in ms. */
+export async function longestWithoutFill(db: Database, from: number, until: number): Promise<number> {
+  const fills = (await readChanges(db)).filter(({ what }) => what === 'filled');
+  return longestBetween(
+    fills.map(({ at }) => at - performance.timeOrigin),
+    from,
+    until,
+  );
+}
+
+function longestBetween(moments: readonly number[], from: number, until: number): number {
+  const times = moments.filter((time) => time > from && time < until).toSorted((a, b) => a - b);
   return [...times, until].reduce(({ gap, last }, time) => ({ gap: Math.max(gap, time - last), last: time }), {
     gap: 0,
     last: from,

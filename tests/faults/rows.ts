@@ -1,6 +1,7 @@
 import { consumerRows } from './rows/consumers.ts';
 import { databaseRows } from './rows/database.ts';
 import { effectRows } from './rows/effects.ts';
+import { groupRows } from './rows/group.ts';
 import { handlerRows } from './rows/handlers.ts';
 import { keyRows } from './rows/keys.ts';
 import { loadRows } from './rows/load.ts';
@@ -17,6 +18,7 @@ export const rows: readonly FaultRow[] = [
   ...consumerRows,
   ...databaseRows,
   ...effectRows,
+  ...groupRows,
   ...handlerRows,
   ...keyRows,
   ...networkRows,

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../../database/connect.ts';
+import { hostUrls } from '../../database/database-url.ts';
 import { loadSchema } from '../../database/load-schema.ts';
 import { spawnChild, stopProcess } from '../../start/child-process.ts';
 import { freePort } from '../../start/free-port.ts';
@@ -15,6 +16,7 @@ import { findProgram } from '../../start/programs.ts';
 import { isRunning } from '../npm-process.ts';
 import { installAudit } from './audit.ts';
 import { installEffects } from './effects.ts';
+import { type FaultGroup, type GroupOptions, startFaultGroup } from './fault-group.ts';
 import { startFaultProxy } from './fault-proxy.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createPart, type Exit, type Part } from './part.ts';
@@ -26,6 +28,8 @@ export interface SystemOptions {
   serverUrl?: string | undefined;
   /** The folder of a server that has never run, for its own to begin with. */
   freshServer?: string | undefined;
+  /** Runs on a group of three members, which all processes and `db` know. */
+  group?: GroupOptions | undefined;
   /** Further options of its own server. */
   serverArgs?: string[];
   producers?: number;
@@ -49,10 +53,11 @@ export interface FaultSystem extends AsyncDisposable {
   db: Database;
   /** Without a database. */
   serverUrl: string;
-  /** Its own server; absent when it uses that of others. */
+  /** Its own server; absent when it uses that of others, or a group. */
   server:
     | { pid: () => number; kill: () => Promise<void>; start: () => Promise<void>; stop: () => Promise<void> }
     | undefined;
+  group: FaultGroup | undefined;
   parts: readonly Part[];
   producers: readonly Part[];
   consumers: readonly Part[];
@@ -95,13 +100,17 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
   await using undo = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'event-queue-faults-'));
   undo.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-  const server = options.serverUrl === undefined ? await startOwnServer(directory, options) : undefined;
-  if (server) undo.defer(() => server.end());
-  const serverUrl = options.serverUrl ?? server!.url;
   const databaseName = `faults_${randomBytes(6).toString('hex')}`;
+  const group =
+    options.group &&
+    undo.use(await startFaultGroup({ ...options.group, freshServer: options.freshServer, directory, databaseName }));
+  const isShared = !group && options.serverUrl !== undefined;
+  const server = group || isShared ? undefined : await startOwnServer(directory, options);
+  if (server) undo.defer(() => server.end());
+  const serverUrl = group?.serverUrl ?? server?.url ?? options.serverUrl!;
   const db = await createDatabase(serverUrl, databaseName);
   undo.defer(async () => {
-    if (!server)
+    if (isShared)
       await sql
         .raw(`DROP DATABASE IF EXISTS ${databaseName}`)
         .execute(db)
@@ -115,14 +124,15 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
 
   const startPart = async (kind: Part['kind'], n: number): Promise<Part> => {
     const name = `${kind}-${n}`;
-    const database = undo.use(await startFaultProxy(Number(new URL(serverUrl).port), random));
-    const url = new URL(`${serverUrl}${databaseName}`);
-    url.port = String(database.port);
+    const ports = hostUrls(serverUrl).map((url) => Number(new URL(url).port));
+    const databases = await Promise.all(ports.map((port) => startFaultProxy(port, random)));
+    for (const proxy of databases) undo.use(proxy);
+    const hosts = databases.map((proxy) => `127.0.0.1:${proxy.port}`).join();
     const port = await freePort();
     const env = {
       ...QUICK,
       PATH: process.env['PATH'] ?? '',
-      DATABASE_URL: url.href,
+      DATABASE_URL: `${serverUrl.replace(/@[^/]+/, `@${hosts}`)}${databaseName}`,
       WORD_SERVICE_URL: words.urlFor(name),
       CONSUMER_NAME: name,
       WEBHOOK_URL: receiver.url,
@@ -132,7 +142,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
     };
     const nodeArgs = options.nodeArgs?.(name) ?? [];
     const args = options.handlers && kind === 'consumer' ? ['--handlers', HANDLERS] : [];
-    const part = createPart({ name, kind, url: `http://127.0.0.1:${port}`, database, env, nodeArgs, args, exits });
+    const part = createPart({ name, kind, url: `http://127.0.0.1:${port}`, databases, env, nodeArgs, args, exits });
     undo.defer(() => part.end());
     await part.start();
     return part;
@@ -149,6 +159,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
     db,
     serverUrl,
     server,
+    group,
     parts: started,
     producers: byKind('producer'),
     consumers: byKind('consumer'),
@@ -162,7 +173,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
       const { rows } = await sql<{ open: number }>`
         SELECT COUNT(*) AS open FROM information_schema.PROCESSLIST WHERE DB = DATABASE()`.execute(db);
       // All of this test's own connections are in use for one question at a time, and the pool keeps them.
-      return rows[0]!.open - OWN_CONNECTIONS;
+      // The one that follows the writer of a group has another that asks it.
+      return rows[0]!.open - OWN_CONNECTIONS - (group ? 1 : 0);
     },
     async heal() {
       words.fail(undefined);
@@ -170,7 +182,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<FaultSys
       receiver.answerWith(undefined);
       await receiver.refuse(false);
       for (const part of started) {
-        await part.database.heal();
+        for (const proxy of part.databases) await proxy.heal();
         part.thaw();
         if (!part.isRunning()) await part.start();
       }

@@ -45,7 +45,9 @@ export function startWatch({ db }: FaultSystem): Watch {
     const old = await sql<{ id: string }>`
       SELECT CAST(trx.trx_id AS CHAR) AS id FROM information_schema.INNODB_TRX AS trx
       JOIN information_schema.PROCESSLIST AS client ON client.ID = trx.trx_mysql_thread_id
-      WHERE client.DB = DATABASE() AND trx.trx_started < NOW() - INTERVAL 5 SECOND`.execute(db);
+      WHERE client.DB = DATABASE() AND NOT (client.STATE <=> 'waiting for handler commit')
+        AND trx.trx_started < NOW() - INTERVAL 5 SECOND`.execute(db);
+    // What is left out has been told to commit: a server that is cut off from its group takes its time.
     // One that is about to end, after a server was frozen, is not held by anybody: only the second sight counts.
     for (const { id } of old.rows) (seenBefore.has(id) ? watch.longTransactions : seenBefore).add(id);
   }

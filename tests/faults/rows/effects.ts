@@ -44,7 +44,7 @@ export const effectRows: FaultRow[] = [
 ];
 
 /** Of each kind with an effect. */
-async function createTasks({ system }: FaultRun, does: Task['does'], count: number): Promise<void> {
+export async function createTasks({ system }: FaultRun, does: Task['does'], count: number): Promise<void> {
   const tasks = EFFECT_KINDS.flatMap((kind) => Array.from({ length: count }, () => ({ kind, payload: { does } })));
   await create({ front: system.fronts[0]!, ledger: system.ledger }, { kind: 'create-async', tasks });
 }
