@@ -282,8 +282,8 @@ const guilty: [InvariantName, string, (evidence: Evidence) => Partial<Evidence>,
     'a lost lease is not counted',
     ({ changes }) => ({ changes: [...changes, changed(2, 'taken back', { leaseLeftMs: -1 })] }),
   ],
-  ['C17', 'an acknowledged id is not found', ({ operations }) => ({ operations: [...operations, notFound(2, 3)] })],
-  ['C18', 'a member has something else', () => ({ members: ['7 8', '7 8', '7 9'] })],
+  ['C18', 'an acknowledged id is not found', ({ operations }) => ({ operations: [...operations, notFound(2, 3)] })],
+  ['C19', 'a member has something else', () => ({ members: ['7 8', '7 8', '7 9'] })],
 ];
 
 describe('each invariant sees what it is there for:', () => {

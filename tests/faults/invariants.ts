@@ -213,7 +213,7 @@ export const invariants = {
   C16: exactFailures,
 
   /** Whoever asks for an id that was acknowledged before finds it. */
-  C17({ operations }: Evidence): Violations {
+  C18({ operations }: Evidence): Violations {
     const acknowledgedAt = new Map<number, number>();
     for (const { outcome, id, events, answeredAt } of operations.filter(isCreate))
       if (outcome === 'ok') for (let n = 0; n < events; n++) acknowledgedAt.set(id! + n, answeredAt!);
@@ -224,7 +224,7 @@ export const invariants = {
   },
 
   /** All members of a group have the same. */
-  C18({ members }: Evidence): Violations {
+  C19({ members }: Evidence): Violations {
     return new Set(members).size > 1 ? [`the members differ: ${members.join(' ')}`] : [];
   },
 };
