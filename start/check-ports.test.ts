@@ -17,7 +17,7 @@ test('every port in use is named with its variable, in one sentence', async () =
     { port, portVariable: 'PRODUCER_PORTS' },
   ];
   await expect(checkPorts(ports)).rejects.toThrow(
-    `port ${port} is in use; choose another with NGINX_PORT, port ${port} is in use; choose another with PRODUCER_PORTS. Is npm start running already?`,
+    `port ${port} is in use; choose another with NGINX_PORT, port ${port} is in use; choose another with PRODUCER_PORTS. Is it running already, or still stopping?`,
   );
   await checkPorts([ports[1]!]);
 });

@@ -12,7 +12,9 @@ export async function checkPorts(ports: readonly PortOfPart[]): Promise<void> {
     if (error) problems.push(whyNotListening(error, { port, portVariable, host: HOST }));
   }
   if (problems.length === 0) return;
-  const hint = problems.some((problem) => problem.includes('is in use')) ? '. Is npm start running already?' : '';
+  const hint = problems.some((problem) => problem.includes('is in use'))
+    ? '. Is it running already, or still stopping?'
+    : '';
   throw new Error(problems.join(', ') + hint);
 }
 

@@ -9,6 +9,7 @@ export async function keepRunning(part: Part, say: (line: string) => void, signa
   const { restartAfterMs = 1_000 } = part;
   let running = await part.start(signal);
   const stopping = new AbortController();
+  if (signal.aborted) stopping.abort(); // a part that was stopped before it was ready has not ended unexpectedly
   const watched = (async () => {
     for (;;) {
       await running.ended;

@@ -15,7 +15,7 @@ import { startTestApp } from './producer-app.ts';
 import { createRecordingReport } from './recording-report.ts';
 import { createTestDatabase, useTestDatabase } from './test-database.ts';
 
-/** A queue whose ids do not begin with 1, as docs/scale.md sets up the last of 900. */
+/** A queue whose ids do not begin with 1, as those of the queues of docs/scale.md; here beyond the last of 900. */
 
 const START = 9_000_000_000_000_000;
 const database = await useTestDatabase();

@@ -8,6 +8,7 @@ import { localServerSettings } from '../mysql/config.ts';
 /** What one does to a member, by its number from 1. */
 const ACTIONS = ['kill', 'freeze', 'thaw', 'switch'] as const;
 const SIZE = 3;
+const LAST_PORT = 65_535;
 
 /** What is done to a cluster that runs. */
 export type OperatorCommand = { name: 'status' } | { name: (typeof ACTIONS)[number]; member: number };
@@ -25,6 +26,9 @@ export interface ClusterConfig {
 export function readClusterConfig(args: string[]): ClusterConfig {
   const command = readCommand(args);
   const { DATA_DIRECTORY, MYSQL_PORT, MYSQL_PROGRAM } = readSettings(localServerSettings, readEnvironment());
+  if (MYSQL_PORT + SIZE > LAST_PORT) {
+    throw new Error(`MYSQL_PORT=${MYSQL_PORT}: expected at most ${LAST_PORT - SIZE}, for the members listen after it`);
+  }
   const ports = Array.from({ length: SIZE }, (_, index) => MYSQL_PORT + index + 1);
   return {
     command,

@@ -1,4 +1,4 @@
-import { runMain } from '../../process/run-main.ts';
+import { exitAfter, runMain } from '../../process/run-main.ts';
 import { stopSignal } from '../../process/stop-signal.ts';
 import { checkPorts } from '../check-ports.ts';
 import { endChildren } from '../child-process.ts';
@@ -21,7 +21,10 @@ async function main(args: string[]): Promise<void> {
 async function start({ program, ports, ...config }: Omit<ClusterConfig, 'command'>): Promise<void> {
   const say = (line: string) => console.log(`${new Date().toTimeString().slice(0, 8)} ${line}`);
   const stop = new AbortController();
-  const stopped = stopSignal(endChildren).then(() => stop.abort());
+  const stopped = stopSignal(endChildren).then(() => {
+    say('stopping');
+    stop.abort();
+  });
   await installPrograms(missingServer(program ?? ''), say);
   await checkProgram(program);
   await checkPorts(config.portsOfParts);
@@ -33,9 +36,9 @@ async function start({ program, ports, ...config }: Omit<ClusterConfig, 'command
     say('  npm run cluster -- kill 1    (or switch, freeze, thaw, status)');
   }
   await stopped;
-  say('stopping');
   await cluster.stop();
   say('stopped');
+  exitAfter(0); // a member that was joining may still be waited for
 }
 
 async function checkProgram(given: string | undefined): Promise<void> {

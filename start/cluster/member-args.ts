@@ -25,6 +25,8 @@ export function memberArgs({ group, ports, index }: GroupPlace): string[] {
     '--group-replication-unreachable-majority-timeout=10',
     '--group-replication-message-cache-size=134217728',
     '--group-replication-start-on-boot=OFF',
+    // Kept, so that a member that has nothing gets everything from another.
+    '--binlog-expire-logs-seconds=0',
     '--report-host=127.0.0.1',
     // Three servers on a machine that has other things to do as well.
     '--innodb-buffer-pool-size=32M',

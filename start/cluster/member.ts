@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectDatabase, type Database } from '../../database/connect.ts';
@@ -41,7 +42,13 @@ export async function askMember(member: Member, db: Database): Promise<GroupMemb
 /** Rejects with a sentence if it does not run. */
 export async function signalMember(member: Member, signal: NodeJS.Signals): Promise<void> {
   const pid = Number(await readFile(join(member.directory, PID_FILE), 'utf8').catch(() => 0));
-  // The file outlives a server that was killed.
-  if (pid === 0 || (await whyNoConnection(member.port))) throw new Error(`member ${member.number} does not run`);
+  if (pid === 0 || !(await isServerOf(member, pid))) throw new Error(`member ${member.number} does not run`);
   process.kill(pid, signal);
+}
+
+/** The file with its pid outlives a server that was killed, and another process may have the same pid by now. */
+async function isServerOf({ directory, port }: Member, pid: number): Promise<boolean> {
+  if (!existsSync('/proc/self/cmdline')) return (await whyNoConnection(port)) === undefined;
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return command.includes(`--pid-file=${join(directory, PID_FILE)}\0`);
 }

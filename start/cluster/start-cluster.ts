@@ -25,6 +25,7 @@ const ACCOUNTS = new URL('../../database/accounts-group.sql', import.meta.url);
 const RESTART_AFTER_MS = 20_000;
 const JOIN_AGAIN_MS = 2_000;
 const JOIN_LIMIT_MS = 60_000;
+const LEAVE_LIMIT_MS = 10_000;
 
 /**
  * Starts the servers, and makes them one group that has the schema. One that ends by itself is started again and joins
@@ -47,15 +48,16 @@ export async function startCluster({ members, program, say, signal }: ClusterOpt
     },
   });
   const system = await startSystem([servers.map(toPart)], say, signal);
+  if (signal.aborted) return system;
   const watching = new AbortController();
   let watched: Promise<void> | undefined;
   const stop = async () => {
     stopping.abort();
-    await leave(servers);
+    await leave(members);
     watching.abort();
     await watched;
-    await Promise.all(servers.map(({ db }) => db.destroy()));
     await system.stop();
+    await Promise.all(servers.map(({ db }) => db.destroy()));
   };
   try {
     await form(servers, signal);
@@ -75,7 +77,6 @@ interface Server {
 
 /** The one that has everything begins; the others join, one after the other: at the same time they may wait for 20 s. */
 async function form(servers: readonly Server[], signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
   const first = await findMostAdvanced(servers);
   if (!first) {
     throw new Error(
@@ -110,12 +111,18 @@ function abortedBy(ended: Promise<unknown>): AbortSignal {
   return abort.signal;
 }
 
-/** The primary last, so that the group need not choose another. */
-async function leave(servers: readonly Server[]): Promise<void> {
-  const asked = servers.map(async ({ member, db }) => {
+/** The primary last, so that the group need not choose another. Connections of `servers` may be waiting to join. */
+async function leave(members: readonly Member[]): Promise<void> {
+  const asked = members.map(async (member) => {
     await signalMember(member, 'SIGCONT').catch(() => {});
-    return { db, isPrimary: (await askMember(member, db))?.isPrimary ?? false };
+    const db = connectMember(member, LEAVE_LIMIT_MS);
+    return { db, answer: await askMember(member, db) };
   });
-  const inOrder = (await Promise.all(asked)).toSorted((a, b) => Number(a.isPrimary) - Number(b.isPrimary));
-  for (const { db } of inOrder) await leaveGroup(db).catch(() => {});
+  const answered = (await Promise.all(asked)).toSorted(
+    (a, b) => Number(a.answer?.isPrimary) - Number(b.answer?.isPrimary),
+  );
+  for (const { db, answer } of answered) {
+    if (answer?.state === 'ONLINE') await leaveGroup(db).catch(() => {});
+    await db.destroy();
+  }
 }

@@ -99,7 +99,9 @@ describe('data in use is said at once', () => {
     const first = await startLocalServer({ directory, port: await freePort() });
     const startedAt = performance.now();
     const second = startLocalServer({ directory, port: await freePort() });
-    await expect(second).rejects.toThrow(/à parte is in use by another server\. Is npm start running already\?$/);
+    await expect(second).rejects.toThrow(
+      /à parte is in use by another server\. Is it running already, or still stopping\?$/,
+    );
     expect(performance.now() - startedAt).toBeLessThan(15_000);
     expect(process.kill(first.pid, 0)).toBe(true);
     expect((await readdir(directory)).toSorted()).toEqual([

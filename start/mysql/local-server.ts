@@ -101,7 +101,8 @@ async function waitUntilReady(server: ChildProcess, starting: StartingServer): P
     const isOurs = Number(await pid()) === server.pid;
     if (isAnswered && isOurs) return;
     if (isAnswered && READY.test(log)) refuseWrapper(server, port, program);
-    if (IN_USE.test(log)) throw new Error(`${directory} is in use by another server. Is npm start running already?`);
+    if (IN_USE.test(log))
+      throw new Error(`${directory} is in use by another server. Is it running already, or still stopping?`);
     if (hasEnded(server) || Date.now() > giveUpAt) {
       throw new Error(`${program.path} did not start on port ${port}:\n${log.split('\n').slice(-5).join('\n')}`);
     }
