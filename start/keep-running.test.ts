@@ -86,3 +86,13 @@ test('a part that has ended is not started again once it is stopped', async () =
   await running.stop();
   expect(log).not.toContain('start 2');
 });
+
+test('a part that was stopped before it was ready has not ended unexpectedly', async () => {
+  const { part, log, end } = createPart(() => Promise.resolve());
+  const stop = new AbortController();
+  const starting = keepRunning(part, (line) => void log.push(line), stop.signal);
+  stop.abort();
+  end();
+  await (await starting).stop();
+  expect(log).toEqual(['start 1']);
+});

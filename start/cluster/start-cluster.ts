@@ -119,7 +119,7 @@ async function leave(members: readonly Member[]): Promise<void> {
     return { db, answer: await askMember(member, db) };
   });
   const answered = (await Promise.all(asked)).toSorted(
-    (a, b) => Number(a.answer?.isPrimary) - Number(b.answer?.isPrimary),
+    (a, b) => Number(a.answer?.isPrimary ?? false) - Number(b.answer?.isPrimary ?? false),
   );
   for (const { db, answer } of answered) {
     if (answer?.state === 'ONLINE') await leaveGroup(db).catch(() => {});
