@@ -9,7 +9,7 @@ import type { FaultSystem } from '../system.ts';
 const LEASE_MS = 1_000;
 const ENV = { LEASE_MS: String(LEASE_MS) };
 /** Few enough that what is given back is not behind a backlog, also on a busy machine. */
-const LIGHT = { lanes: 3, pauseMs: 40, tasks: 0.5 };
+const LIGHT = { lanes: 2, pauseMs: 60, tasks: 0.5 };
 const RECOVERY_MS = LEASE_MS + 2_000;
 
 const KILL_POINTS = ['after the claim', 'during the call', 'before the fill', 'after the fill'] as const;
