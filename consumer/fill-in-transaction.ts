@@ -18,9 +18,8 @@ class LeaseOverError extends Error {
 }
 
 /**
- * In one transaction: checks the claim, lets `work` write to the user's tables, and fills the event with what it resolves to.
- * Repeats all after a deadlock or a lost connection. Rejects as `work` does, and once `giveUp` is aborted: then nothing is
- * written.
+ * In one transaction: checks the claim, lets `work` write, and fills the event with what it resolves to. Repeats all after a
+ * deadlock or a lost connection. Rejects as `work` does, and once `giveUp` is aborted: nothing is written then.
  */
 export async function fillInTransaction(
   { db, claimedBy, giveUp }: EffectDeps,

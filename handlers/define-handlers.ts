@@ -25,10 +25,10 @@ import type { StandardSchema } from './standard-schema.ts';
 type Definitions<Payloads> = { readonly [Kind in keyof Payloads]: Definition<Payloads[Kind]> };
 
 /**
- * The handlers of a consumer, by kind. Throws one error that names all that is wrong. A handler may see an event twice; its value
- * is written once.
+ * The handlers of a consumer, by kind. Throws one error that names all that is wrong. A handler may see an event twice; its
+ * value is written once.
  *
- * @example export default defineHandlers({ email: async ({ payload, signal }) => sendMail(payload, { signal }) });
+ * @example export default defineHandlers({ email: async ({ payload }) => sendMail(payload) });
  */
 export function defineHandlers<Payloads extends Record<string, unknown>>(module: Definitions<Payloads>): Handlers {
   const definitions = Object.entries(module) as [string, Definition][];

@@ -9,7 +9,7 @@ import { type EventInput, stringify } from './event-creator.ts';
  * Writes 1 to 10,000 events in your own transaction: if it commits, a consumer makes each once, in their order. A payload
  * has at most 1,048,576 bytes. Rejects with an InvalidEventError.
  *
- * @example await addToOutbox(trx, [{ kind: 'email', payload: { to: order.email } }]);
+ * @example await addToOutbox(trx, [{ kind: 'email', payload }]);
  */
 export async function addToOutbox(trx: UserTransaction, events: readonly EventInput[]): Promise<void> {
   const checked = checkNew(newEventsSchema, { events }, 'The create').events;

@@ -42,12 +42,12 @@ export function startWatch({ db }: FaultSystem): Watch {
     // Asked for again after the statement: a fault may have begun while it ran.
     const overdueMs = (rows[0]?.overdueMs ?? 0) - lateness.reduce((sum, ms) => sum + ms, 0);
     if (watch.consumersWork) watch.longestOverdueMs = Math.max(watch.longestOverdueMs, overdueMs);
+    // Not those that wait for a group to commit: a server that is cut off from it takes its time.
     const old = await sql<{ id: string }>`
       SELECT CAST(trx.trx_id AS CHAR) AS id FROM information_schema.INNODB_TRX AS trx
       JOIN information_schema.PROCESSLIST AS client ON client.ID = trx.trx_mysql_thread_id
       WHERE client.DB = DATABASE() AND NOT (client.STATE <=> 'waiting for handler commit')
         AND trx.trx_started < NOW() - INTERVAL 5 SECOND`.execute(db);
-    // What is left out has been told to commit: a server that is cut off from its group takes its time.
     // One that is about to end, after a server was frozen, is not held by anybody: only the second sight counts.
     for (const { id } of old.rows) (seenBefore.has(id) ? watch.longTransactions : seenBefore).add(id);
   }
