@@ -1,12 +1,11 @@
 import { sql } from 'kysely';
 import type { Database } from './connect.ts';
 
-/** A member of a MySQL group, as another one sees it. */
+/** What a server says of its own place in a MySQL group. */
 export interface GroupMember {
   /** The server's uuid. */
   id: string;
-  port: number;
-  /** Such as ONLINE, RECOVERING or UNREACHABLE. */
+  /** Such as ONLINE, RECOVERING or ERROR. */
   state: string;
   isPrimary: boolean;
 }
@@ -34,16 +33,18 @@ export async function joinGroup(
   }
 }
 
+/** Resolves when this server is no member any more; it takes no writes then. */
 export async function leaveGroup(db: Database): Promise<void> {
   await sql`STOP GROUP_REPLICATION`.execute(db);
 }
 
-/** The members of the group as this server sees them; of a server that is in none, itself, as OFFLINE. */
-export async function findMembers(db: Database): Promise<GroupMember[]> {
-  const { rows } = await sql<{ id: string; port: number; state: string; role: string }>`
-    SELECT MEMBER_ID AS id, MEMBER_PORT AS port, MEMBER_STATE AS state, MEMBER_ROLE AS role
-    FROM performance_schema.replication_group_members ORDER BY MEMBER_PORT`.execute(db);
-  return rows.map(({ role, ...member }) => ({ ...member, isPrimary: role === 'PRIMARY' }));
+/** Of a server that has not joined yet it is OFFLINE, and of one that can be in no group undefined. */
+export async function findMember(db: Database): Promise<GroupMember | undefined> {
+  const { rows } = await sql<{ id: string; state: string; role: string }>`
+    SELECT @@server_uuid AS id, MEMBER_STATE AS state, MEMBER_ROLE AS role
+    FROM performance_schema.replication_group_members WHERE MEMBER_ID IN (@@server_uuid, '')`.execute(db);
+  const [own] = rows;
+  return own && { id: own.id, state: own.state, isPrimary: own.role === 'PRIMARY' };
 }
 
 /** As before maintenance: resolves when this member is the primary, and all transactions of the old one are over. */

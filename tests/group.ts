@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '../database/connect.ts';
-import { findMembers, joinGroup, makePrimary } from '../database/group.ts';
+import { findMember, joinGroup, makePrimary } from '../database/group.ts';
 import { loadSchemaAt } from '../database/load-schema-at.ts';
 import { readScript, runStatements } from '../database/sql-script.ts';
 import { groupUrl } from '../start/cluster/group-url.ts';
-import { memberArgs } from '../start/cluster/member-args.ts';
+import { GROUP_ACCOUNT, memberArgs } from '../start/cluster/member-args.ts';
 import { freePort } from '../start/free-port.ts';
 import { type Account, type LocalServer, localServerUrl, startLocalServer } from '../start/mysql/local-server.ts';
-import { findServerProgram } from '../start/mysql/server-program.ts';
+import { canBeInGroup, findServerProgram } from '../start/mysql/server-program.ts';
 import { isRunning } from './npm-process.ts';
 
 /** Three members of a MySQL group on this machine, with the schema. The first is the primary. */
@@ -53,13 +53,11 @@ export interface MemberPlace {
 
 /** Only MySQL has groups. */
 export async function hasGroups(): Promise<boolean> {
-  const { product, version } = await findServerProgram();
-  return product === 'MySQL' && Number.parseInt(version, 10) >= 9;
+  return canBeInGroup(await findServerProgram());
 }
 
 // That a process dies loses nothing that it has written to files.
 const UNSYNCED = ['--innodb-flush-log-at-trx-commit=2', '--sync-binlog=0'];
-const ACCOUNT = { user: 'user', password: 'password' };
 
 /** `freshServer` is the folder of a private server that has never run. */
 export async function startGroup(
@@ -96,8 +94,7 @@ export async function startGroup(
     url: (account) => groupUrl(ports, account),
     members,
     async switchTo(member) {
-      const members = await findMembers(member.db);
-      await makePrimary(member.db, members.find(({ port }) => port === member.port)!);
+      await makePrimary(member.db, (await findMember(member.db))!);
     },
     async primary() {
       const over = new AbortController();
@@ -121,7 +118,7 @@ async function createMember(directory: string, port: number, args: string[], pla
   const db = connectDatabase({ url, queueWaitMs: 60_000, statementTimeoutMs: 60_000 });
   const signal = (name: NodeJS.Signals) => void (isRunning(server.pid) && process.kill(server.pid, name));
 
-  const join = (as?: { isFirst: boolean }) => joinGroup(db, ACCOUNT, as);
+  const join = (as?: { isFirst: boolean }) => joinGroup(db, GROUP_ACCOUNT, as);
 
   return {
     port,

@@ -2,7 +2,7 @@ import { exitAfter, runMain } from '../../process/run-main.ts';
 import { stopSignal } from '../../process/stop-signal.ts';
 import { checkPorts } from '../check-ports.ts';
 import { endChildren } from '../child-process.ts';
-import { findServerProgram } from '../mysql/server-program.ts';
+import { canBeInGroup, findServerProgram } from '../mysql/server-program.ts';
 import { installPrograms, missingServer } from '../programs.ts';
 import { type ClusterConfig, helpText, readClusterConfig } from './config.ts';
 import { groupUrl } from './group-url.ts';
@@ -42,8 +42,9 @@ async function start({ program, ports, ...config }: Omit<ClusterConfig, 'command
 }
 
 async function checkProgram(given: string | undefined): Promise<void> {
-  const { product, version, path } = await findServerProgram(given);
-  if (product === 'MySQL' && Number.parseInt(version, 10) >= 9) return;
+  const program = await findServerProgram(given);
+  if (canBeInGroup(program)) return;
+  const { product, version, path } = program;
   throw new Error(`a group takes MySQL 9 or newer, and ${path} is ${product} ${version}: set MYSQL_PROGRAM to another`);
 }
 

@@ -1,3 +1,6 @@
+/** Of local-server.sql: by it the members of a group get from each other what they lack. */
+export const GROUP_ACCOUNT = { user: 'user', password: 'password' };
+
 export interface GroupPlace {
   /** Names the group: a UUID that all its members share. */
   group: string;

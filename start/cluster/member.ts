@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectDatabase, type Database } from '../../database/connect.ts';
-import { findMembers, type GroupMember } from '../../database/group.ts';
+import { findMember, type GroupMember } from '../../database/group.ts';
 import { localServerUrl, PID_FILE } from '../mysql/local-server.ts';
 import { whyNoConnection } from '../part.ts';
 
@@ -34,9 +34,8 @@ export function connectMember({ port }: Member, limitMs: number): Database {
 }
 
 /** What the member says of itself; undefined if it does not answer. */
-export async function askMember(member: Member, db: Database): Promise<GroupMember | undefined> {
-  const seen = await findMembers(db).catch(() => []);
-  return seen.find(({ port }) => port === member.port) ?? seen[0];
+export function askMember(db: Database): Promise<GroupMember | undefined> {
+  return findMember(db).catch(() => undefined);
 }
 
 /** Rejects with a sentence if it does not run. */

@@ -21,7 +21,7 @@ export async function runCommand(members: readonly Member[], command: OperatorCo
 
 async function statusOf(member: Member): Promise<string> {
   const db = connectMember(member, ANSWER_LIMIT_MS);
-  const answer = await askMember(member, db);
+  const answer = await askMember(db);
   await db.destroy();
   return `member ${member.number}, port ${member.port}: ${describe(answer)}`;
 }
@@ -29,7 +29,7 @@ async function statusOf(member: Member): Promise<string> {
 async function switchTo(member: Member): Promise<void> {
   const db = connectMember(member, SWITCH_LIMIT_MS);
   try {
-    const answer = await askMember(member, db);
+    const answer = await askMember(db);
     if (answer?.state !== 'ONLINE') throw new Error(`member ${member.number} is not ONLINE: ${describe(answer)}`);
     await makePrimary(db, answer);
   } finally {

@@ -7,7 +7,7 @@ import { localServerUrl, startLocalServer } from '../mysql/local-server.ts';
 import type { Part } from '../part.ts';
 import { type RunningSystem, startSystem } from '../start-system.ts';
 import { askMember, connectMember, type Member, signalMember } from './member.ts';
-import { memberArgs } from './member-args.ts';
+import { GROUP_ACCOUNT, memberArgs } from './member-args.ts';
 import { watchMembers } from './watch-members.ts';
 
 export interface ClusterOptions {
@@ -19,7 +19,6 @@ export interface ClusterOptions {
 
 // All of these clusters may have the same: each keeps to the ports of this machine that it knows.
 const GROUP = '6b0e7a2c-3f0d-4d0b-9a53-2f6f0c8c1d17';
-const ACCOUNT = { user: 'user', password: 'password' };
 const ACCOUNTS = new URL('../../database/accounts-group.sql', import.meta.url);
 // Longer than the group takes to choose another primary, so that one can watch it.
 const RESTART_AFTER_MS = 20_000;
@@ -83,12 +82,12 @@ async function form(servers: readonly Server[], signal: AbortSignal): Promise<vo
       'each member has events that the others lack. Keep the folder of one, and remove those of the others',
     );
   }
-  await joinGroup(first.db, ACCOUNT, { isFirst: true });
+  await joinGroup(first.db, GROUP_ACCOUNT, { isFirst: true });
   const url = localServerUrl(first.member.port, 'user');
   await loadSchemaAt(url, signal);
   await loadScript(ACCOUNTS, url);
   for (const { db } of servers.filter((server) => server !== first)) {
-    if (!signal.aborted) await joinGroup(db, ACCOUNT);
+    if (!signal.aborted) await joinGroup(db, GROUP_ACCOUNT);
   }
 }
 
@@ -96,7 +95,7 @@ async function form(servers: readonly Server[], signal: AbortSignal): Promise<vo
 async function joinAgain(db: Database, ends: AbortSignal[]): Promise<void> {
   const signal = AbortSignal.any(ends);
   while (!signal.aborted) {
-    const isJoined = await joinGroup(db, ACCOUNT).then(
+    const isJoined = await joinGroup(db, GROUP_ACCOUNT).then(
       () => true,
       () => false,
     );
@@ -116,7 +115,7 @@ async function leave(members: readonly Member[]): Promise<void> {
   const asked = members.map(async (member) => {
     await signalMember(member, 'SIGCONT').catch(() => {});
     const db = connectMember(member, LEAVE_LIMIT_MS);
-    return { db, answer: await askMember(member, db) };
+    return { db, answer: await askMember(db) };
   });
   const answered = (await Promise.all(asked)).toSorted(
     (a, b) => Number(a.answer?.isPrimary ?? false) - Number(b.answer?.isPrimary ?? false),

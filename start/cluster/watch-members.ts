@@ -19,7 +19,7 @@ export async function watchMembers(
     const primaries: Member[] = [];
     await Promise.all(
       watched.map(async (one) => {
-        const answer = await askMember(one.member, one.db);
+        const answer = await askMember(one.db);
         if (answer?.isPrimary) primaries.push(one.member);
         const said = describe(answer);
         if (said !== one.said) say(`member ${one.member.number}: ${said}`);

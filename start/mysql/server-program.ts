@@ -23,3 +23,8 @@ export async function findServerProgram(given?: string): Promise<ServerProgram> 
   if (!version) throw new Error(`${path} is no database server: expected a mysqld or mariadbd`);
   return { path, product: stdout.includes('MariaDB') ? 'MariaDB' : 'MySQL', version };
 }
+
+/** Whether several of these servers can be one MySQL group. MariaDB has none, and older ones were not tested. */
+export function canBeInGroup({ product, version }: ServerProgram): boolean {
+  return product === 'MySQL' && Number.parseInt(version, 10) >= 9;
+}

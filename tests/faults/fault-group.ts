@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sql } from 'kysely';
+import { findMember, joinGroup, leaveGroup } from '../../database/group.ts';
+import { GROUP_ACCOUNT } from '../../start/cluster/member-args.ts';
 import { makeFolder, prepareDataFolder } from '../../start/mysql/data-folder.ts';
 import { findServerProgram } from '../../start/mysql/server-program.ts';
 import { readChecksums } from '../checksums.ts';
@@ -59,7 +60,7 @@ export async function startFaultGroup(options: StartOptions): Promise<FaultGroup
     async whole() {
       const from = Date.now();
       for (let isHelped = false; ; await sleep(LOOK_MS)) {
-        const states = await Promise.all(group.members.map(stateOf));
+        const states = await Promise.all(group.members.map(async ({ db }) => (await findMember(db))?.state));
         if (states.every((state) => state === 'ONLINE')) return;
         if (Date.now() > from + WHOLE_LIMIT_MS) throw new Error(`the members are ${states.join(', ')}`);
         if (isHelped || Date.now() < from + OWN_ATTEMPT_MS) continue;
@@ -85,15 +86,6 @@ async function makeFreshServer(directory: string): Promise<string> {
 }
 
 async function joinAgain({ db }: Member): Promise<void> {
-  await sql`STOP GROUP_REPLICATION`.execute(db);
-  await sql`START GROUP_REPLICATION`.execute(db);
-}
-
-/** What the member says of itself. */
-async function stateOf({ db }: Member): Promise<string | undefined> {
-  const { rows } = await sql<{ state: string }>`
-    SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid`.execute(
-    db,
-  );
-  return rows[0]?.state;
+  await leaveGroup(db);
+  await joinGroup(db, GROUP_ACCOUNT);
 }
