@@ -13,6 +13,7 @@ export interface CloseOptions {
 const IDLE_MS = 4_000;
 // For those who have connected and wait to be accepted: as many as `backlog`, each with a request to answer.
 const ACCEPT_MS = 3_000;
+const QUIET_TURN_MS = 0.3;
 const ANSWER_MS = 500;
 
 /**
@@ -32,17 +33,24 @@ export async function closeServer(server: Server, { graceMs, letGo = () => {} }:
   letGo();
 }
 
-/** Node accepts one connection each turn of the event loop. */
+/**
+ * Node accepts one connection each turn of the event loop. A turn is quiet when it took none, and was over before another
+ * could have come.
+ */
 async function acceptThoseWaiting(server: Server, limitMs: number): Promise<void> {
   let quietTurns = 0;
   const onConnection = () => {
     quietTurns = 0;
   };
   server.on('connection', onConnection);
-  const giveUpAt = performance.now() + limitMs;
-  while (quietTurns < 3 && performance.now() < giveUpAt) {
+  let now = performance.now();
+  const giveUpAt = now + limitMs;
+  while (quietTurns < 3 && now < giveUpAt) {
+    const beganAt = now;
     quietTurns++;
     await setImmediate();
+    now = performance.now();
+    if (now - beganAt > QUIET_TURN_MS) quietTurns = 0;
   }
   server.off('connection', onConnection);
 }

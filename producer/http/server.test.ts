@@ -175,6 +175,18 @@ test('a closing server serves those who had connected and were not accepted yet'
   expect(await Promise.all(answers)).toEqual(answers.map(() => '200'));
 });
 
+test('a closing server serves who connects while a turn of its event loop takes long', async () => {
+  const { port, server } = await startServer();
+  const connecting = (async () => {
+    for (let turn = 0; turn < 3; turn++) await setImmediate();
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8'); // the kernel has it from here on
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+    return once(socket.end('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n'), 'data');
+  })();
+  void closeServer(server, { graceMs: 30_000 });
+  expect(await connecting).toEqual([expect.stringMatching(/^HTTP\/1\.1 200 /)]);
+});
+
 test('a draining server is closed once the last request is answered, though its client keeps the connection', async () => {
   const { url, server, waiting, drain } = await startServer();
   const answer = fetch(`${url}/create-sync`, { method: 'POST' });
