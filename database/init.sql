@@ -229,6 +229,7 @@ CREATE PROCEDURE insert_keys(IN last_id BIGINT UNSIGNED, IN how_many INT UNSIGNE
 BEGIN
   DECLARE locked BIGINT UNSIGNED;
   -- Whoever settles the first of a key has its row locked until the next one is due, and then this one may be the first.
+  -- Who locks several keys locks them in their order, or two would wait for each other. The order needs a LIMIT.
   SELECT COUNT(*) INTO locked FROM (
     SELECT EventKeys.id FROM (
       -- FORCE INDEX: MySQL 9.7 would sort all of the key, for each new event.
@@ -237,6 +238,7 @@ BEGIN
         ORDER BY event_key, id LIMIT 1
       ) AS id
       FROM EventPayloads FORCE INDEX (PRIMARY) WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many
+      ORDER BY event_key LIMIT 1000000000
     ) AS heads
     STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = heads.event_key AND EventKeys.id = heads.id
     FOR UPDATE /*!80000 OF EventKeys */
@@ -249,9 +251,15 @@ BEGIN
   UPDATE EventPayloads FORCE INDEX (PRIMARY) STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventPayloads.id
     SET Events.due_at = '9999-12-31 00:00:00', Events.processing = 2
     WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL
-      AND EXISTS (
-        SELECT 1 FROM EventKeys WHERE EventKeys.event_key = EventPayloads.event_key
-          AND (EventKeys.id < EventPayloads.id OR EventKeys.id > last_id + how_many)
+      -- The first of the key and its last. With EXISTS, MySQL would read a small table whole, and wait for what others lock.
+      AND (
+        EventPayloads.id > (
+          SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = EventPayloads.event_key
+          ORDER BY event_key, id LIMIT 1
+        ) OR last_id + how_many < (
+          SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = EventPayloads.event_key
+          ORDER BY event_key DESC, id DESC LIMIT 1
+        )
       );
 END //
 -- Creates one event for each element of the JSON array, and answers the id of the first. The answer is selected before
@@ -887,9 +895,12 @@ DROP PROCEDURE IF EXISTS free_keys //
 CREATE PROCEDURE free_keys(IN freed JSON)
 BEGIN
   DECLARE next_ids LONGTEXT;
-  DELETE EventKeys FROM JSON_TABLE(freed, '$[*]' COLUMNS (
-      id BIGINT UNSIGNED PATH '$[0]', event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
-    )) AS given
+  DELETE EventKeys FROM (
+      SELECT id, event_key FROM JSON_TABLE(freed, '$[*]' COLUMNS (
+        id BIGINT UNSIGNED PATH '$[0]', event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'
+      )) AS listed
+      ORDER BY event_key, id LIMIT 1000000000 -- the order in which a create locks them
+    ) AS given
     STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id;
   -- FOR UPDATE waits for a create that adds to the same key: it saw the one before, and counts on us.
   SELECT JSON_ARRAYAGG(nexts.id) INTO next_ids FROM (

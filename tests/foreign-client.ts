@@ -7,3 +7,10 @@ export async function connectForeignClient(url: string): Promise<Connection> {
   onTestFinished(() => connection.end());
   return connection;
 }
+
+/** The same in the isolation of our own connections. What a deadlock has undone it does not send again. */
+export async function connectWithoutRetry(url: string): Promise<Connection> {
+  const connection = await connectForeignClient(url);
+  await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
+  return connection;
+}

@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
+import type { Connection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import { claimWords } from '../../tests/claim-words.ts';
+import { connectWithoutRetry } from '../../tests/foreign-client.ts';
 import { createTestDatabase } from '../../tests/test-database.ts';
+import { transactionsFor } from '../transactions.ts';
+import { lockEvents } from './claim.ts';
 import { createEvents, createEventsOnce } from './create.ts';
 import { lookAtKeys } from './keys.ts';
 import { reviveAllDead } from './operate.ts';
-import { fillEvents, giveBackEvents } from './settle.ts';
+import { fillEvents, fillLocked, giveBackEvents } from './settle.ts';
 
 test('64 callers at once never have two of a key in their hands, and none waits for ever', async () => {
   const CALLERS = 64;
@@ -129,4 +133,27 @@ test('revivals, looks at the keys and creates beside each other never let two of
   await Promise.all([create(), revive(), revive(), look(), ...['a', 'b', 'c', 'd', 'e', 'f'].map(consume)]);
   expect(doubles).toEqual([]);
   expect(filled.size).toBe(EVENTS);
+}, 120_000);
+
+test('creates of several keys and a transaction that settles several never wait for each other in a circle', async () => {
+  const KEYS = Array.from('abcdefgh');
+  const CREATES = 100;
+  await using database = await createTestDatabase();
+  const creators = await Promise.all([1, 2].map(() => connectWithoutRetry(database.url)));
+  const shuffled = <T>(list: readonly T[]) => list.toSorted(() => Math.random() - 0.5);
+  const create = async (client: Connection) => {
+    const events = JSON.stringify(shuffled(KEYS).map((key) => ({ key })));
+    for (let n = 0; n < CREATES; n++) await client.query('CALL create_events(?)', [events]);
+  };
+  const settle = async () => {
+    const due = { kind: 'word', limit: KEYS.length, maxFailures: 5, since: '2000-01-01 00:00:00' };
+    for (let settled = 0; settled < 2 * CREATES * KEYS.length; ) {
+      settled += await transactionsFor(database.db).run(async (transaction) => {
+        const { claims } = await lockEvents(transaction.db, due);
+        const fills = shuffled(claims).map((claim) => ({ ...claim, valor: 'sim' }));
+        return fills.length === 0 ? 0 : fillLocked(transaction.db, { claimedBy: 'a', claims: fills });
+      });
+    }
+  };
+  await Promise.all([...creators.map(create), settle()]);
 }, 120_000);
