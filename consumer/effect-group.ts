@@ -54,7 +54,11 @@ export async function writeEffectGroup(
     return ended;
   };
   const outcomes = await transactions.run(writeAll, { limitMs, signal: giveUp });
-  noticesFor(db).emit('settled');
+  const filled = [...outcomes].filter(([, outcome]) => 'written' in outcome);
+  noticesFor(db).emit(
+    'filled',
+    filled.map(([{ event, valor }]) => ({ ...event, valor })),
+  );
   return outcomes;
 }
 

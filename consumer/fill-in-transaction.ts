@@ -30,21 +30,21 @@ export async function fillInTransaction(
   for (let tries = 1; ; tries++) {
     try {
       const fill = async (transaction: Transaction) => {
-        if (!(await lockHeld(transaction.db, claimedBy, event))) return false;
+        if (!(await lockHeld(transaction.db, claimedBy, event))) return undefined;
         const { trx, revoke } = transaction.begin(`event ${event.id}`);
         const valor = await work(trx).finally(revoke);
         await transaction.check();
         const log = logOfValue(handler, event.payload, { valor, startedAt: event.claimedAt });
         const claims = [{ ...event, valor, log }];
-        const filled = await fillHeld(transaction.db, { claimedBy, claims, hasKeys: event.key !== undefined });
+        const written = await fillHeld(transaction.db, { claimedBy, claims, hasKeys: event.key !== undefined });
         // No lease is renewed while its row is locked.
-        if (filled === 0) throw new LeaseOverError();
-        return true;
+        if (written === 0) throw new LeaseOverError();
+        return { ...event, valor };
       };
-      const isFilled = await transactionsFor(db).run(fill, { signal: giveUp });
-      noticesFor(db).emit('settled');
+      const filled = await transactionsFor(db).run(fill, { signal: giveUp });
+      if (filled) noticesFor(db).emit('filled', [filled]);
       // It may have been filled by this claim, in a transaction of which we did not hear the end.
-      return isFilled || (await isFilledBy(db, claimedBy, event)) ? 'filled' : 'lost';
+      return filled || (await isFilledBy(db, claimedBy, event)) ? 'filled' : 'lost';
     } catch (error) {
       if (error instanceof LeaseOverError) return 'lost';
       const cause = causeOf(error);

@@ -1,3 +1,4 @@
+import { noticesFor } from '../database/events/notices.ts';
 import { type Fill, fillEvents, type GiveBack, giveBackEvents } from '../database/events/settle.ts';
 import type { KindHandler, Outcome } from '../handlers/handler.ts';
 import { logOfValue } from './attempt-log.ts';
@@ -84,6 +85,10 @@ const hasKeys = (claims: readonly Held[]) => claims.some(({ event }) => event.ke
 
 async function writeFills({ db, report, claimedBy }: SettleDeps, claims: readonly HeldFill[]) {
   const { written, locked, lost } = await fillEvents(db, { claimedBy, claims, hasKeys: hasKeys(claims) });
+  noticesFor(db).emit(
+    'filled',
+    written.map(({ event, valor }) => ({ ...event, valor })),
+  );
   const oldest = Math.min(...claims.map(({ event }) => event.claimedAt));
   if (written.length + lost.length > 0) report.filled(written, lost.length, Math.round(performance.now() - oldest));
   return locked;

@@ -44,7 +44,12 @@ export async function runTransactionBatch(
     await writeOutcomes(transaction.db, deps.claimedBy, outcomes);
     return { locked: claims.length, error, outcomes };
   });
-  noticesFor(deps.db).emit('settled');
+  const notices = noticesFor(deps.db);
+  notices.emit(
+    'filled',
+    outcomes.fills.map(({ id, valor }) => ({ id, kind, valor })),
+  );
+  if (outcomes.backs.length > 0) notices.emit('givenBack');
   reportOutcomes(deps.report, outcomes, Math.round(performance.now() - startedAt));
   return result;
 }

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createEvents } from '../database/events/create.ts';
+import { noticesFor } from '../database/events/notices.ts';
 import type { SettledEvent } from '../database/events/read.ts';
 import { useTestDatabase } from '../tests/test-database.ts';
 import { createCompletionPoller } from './completion-poller.ts';
@@ -67,6 +68,24 @@ describe('one query for all who wait', () => {
       events.map((_, n) => ({ id: n + 1, kind: 'word', valor: `palavra ${n + 1}`, status: 'filled' })),
     );
     expect(size()).toBe(0);
+  });
+
+  test('what a consumer of this process has filled is told at once, and nobody looks for it', async () => {
+    const poller = createCompletionPoller({ db: single, pollMs: 600_000, onError: console.error });
+    const before = await looks();
+    const filled = { kind: 'job', valor: '{"done":true}' };
+    const answers = [7, 7, 8].map((id) => poller.waitFor(id, staying()));
+    const stop = new AbortController();
+    const running = poller.run(stop.signal);
+    noticesFor(single).emit(
+      'filled',
+      [7, 9].map((id) => ({ id, ...filled })),
+    );
+    expect(await Promise.all(answers.slice(0, 2))).toEqual([7, 7].map((id) => ({ id, ...filled, status: 'filled' })));
+    expect(poller.size()).toBe(1);
+    stop.abort();
+    await running;
+    expect((await looks()) - before).toBe(0);
   });
 
   test('while they wait the table is looked at once a tick, however many they are', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/connect.ts';
-import { noticesFor } from '../database/events/notices.ts';
-import { findSettledEvents, type SettledEvent } from '../database/events/read.ts';
+import { type FilledEvent, noticesFor } from '../database/events/notices.ts';
+import { findSettledEvents, type SettledEvent, toFilled } from '../database/events/read.ts';
 
 export interface CompletionPollerDeps {
   db: Database;
@@ -37,7 +37,7 @@ const MISSING_MS = 1_000;
 // Node fires a longer timer at once; nobody waits for 24 days.
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-// So long at least from one look to the next, however many events a consumer in this process fills.
+// So long at least from one look to the next, however many events a consumer in this process gives back.
 const AFTER_NOTICE_MS = 5;
 
 /**
@@ -49,7 +49,6 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
   const waiting = new Set<Waiter>();
   let stopped = false;
   let somebodyWaits = Promise.withResolvers<void>();
-  // A consumer in the same process says when it has filled events.
   const notices = noticesFor(deps.db);
   let hasNotice = false;
   let notice = new AbortController();
@@ -78,7 +77,18 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
     somebodyWaits.resolve();
   }
 
-  function onNotice(): void {
+  /** A consumer in this process says what it has filled, so that nobody need look for it. */
+  function onFilled(events: readonly FilledEvent[]): void {
+    if (waiting.size === 0) return;
+    const filled = new Map(events.map((event) => [event.id, event]));
+    for (const { id, settle } of waiting) {
+      const event = filled.get(id);
+      if (event) settle(toFilled(event));
+    }
+  }
+
+  /** Which of them are dead, the table says. */
+  function onGivenBack(): void {
     hasNotice = true;
     notice.abort();
   }
@@ -90,7 +100,7 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
 
   async function run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', letAllGo);
-    notices.on('settled', onNotice);
+    notices.on('filled', onFilled).on('givenBack', onGivenBack);
     let delayMs = pollMs / 2;
     while (!signal.aborted) {
       if (waiting.size === 0) {
@@ -107,7 +117,7 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
     }
     letAllGo();
     signal.removeEventListener('abort', letAllGo);
-    notices.off('settled', onNotice);
+    notices.off('filled', onFilled).off('givenBack', onGivenBack);
   }
 
   return { waitFor, size: () => waiting.size, run };

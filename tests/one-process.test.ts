@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createProducer, defineHandlers, done, type HandlerInput, runConsumer } from '../index.ts';
+import { createProducer, dead, defineHandlers, done, type HandlerInput, runConsumer } from '../index.ts';
 import { createRecordingReport } from './recording-report.ts';
 import { useTestDatabase } from './test-database.ts';
 
@@ -15,6 +15,7 @@ test('a create wakes the consumer of the same process, and a fill whoever waits 
     greeting: async ({ payload }: HandlerInput<{ name: string }>) => `Olá, ${payload.name}!`,
     booking: { inTransaction: async () => 'booked' },
     charge: async () => done('charged', async () => {}),
+    transfer: async () => dead('no such account'),
   });
   const report = createRecordingReport();
   const running = [
@@ -30,6 +31,7 @@ test('a create wakes the consumer of the same process, and a fill whoever waits 
   for (const kind of ['booking', 'booking', 'charge']) {
     expect(await events.createAndWait({ kind })).toMatchObject({ status: 'filled', kind });
   }
+  expect(await events.createAndWait({ kind: 'transfer' })).toMatchObject({ status: 'dead' });
   expect(performance.now() - startedAt).toBeLessThan(A_MINUTE / 4);
   stop.abort();
   await Promise.all(running);

@@ -30,7 +30,7 @@ export function createEvents(db: Database, events: readonly NewEvent[]): Promise
   const list = JSON.stringify(events.some(hasPayload) ? events.map(encodePayload) : events);
   return besideForeignClients(db, async () => {
     const { rows } = await sql<{ first_id: number }[]>`CALL create_events(${list})`.execute(db);
-    noticesFor(db).emit('created');
+    noticesFor(db).emit('created', events);
     return rows[0]![0]!.first_id;
   });
 }

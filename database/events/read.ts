@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 import type { Database } from '../connect.ts';
 import type { EventsTable } from '../schema.ts';
+import type { FilledEvent } from './notices.ts';
 import { readValue, type Value } from './value.ts';
 
 export interface EventView {
@@ -46,9 +47,13 @@ export async function findSettledEvents(db: Database, ids: readonly number[]): P
     WHERE Events.open IS NULL`.execute(db);
   return rows.map(({ id, name, valor, dead_reason }) => {
     if (name === null) return { id, valor: null, status: 'gone' };
-    if (valor) return { id, kind: name, ...readValue(name, valor), status: 'filled' };
+    if (valor) return toFilled({ id, kind: name, valor });
     return { id, kind: name, valor: null, status: 'dead', deadReason: dead_reason };
   });
+}
+
+export function toFilled({ id, kind, valor }: FilledEvent): SettledEvent {
+  return { id, kind, ...readValue(kind, valor), status: 'filled' };
 }
 
 export const IS_HELD = sql<number>`processing = 1 AND lease_until > UTC_TIMESTAMP(3)`.as('held');

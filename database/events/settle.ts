@@ -40,7 +40,6 @@ export function fillEvents<T extends Fill>(
   // What it filled the first time is no longer open.
   return repeatIfUnknown(async () => {
     const written = await call(db, sql`fill_events(${claimedBy}, ${list}, ${hasKeys})`);
-    noticesFor(db).emit('settled');
     if (written === claims.length) return { written: claims, locked: [], lost: [] };
     const ours = await findOurs(db, { claimedBy, claims });
     return split(claims, ours, ({ isFilled }) => isFilled === 1);
@@ -70,7 +69,7 @@ export async function giveBackEvents<T extends GiveBack>(
 ): Promise<{ givenBack: number; locked: readonly T[] }> {
   const list = toGiveBacks(claims);
   const givenBack = await call(db, sql`give_back_events(${claimedBy}, ${list}, ${hasKeys})`);
-  if (claims.some(({ outcome }) => outcome === 'failed' || outcome === 'refused')) noticesFor(db).emit('settled');
+  if (claims.some(({ outcome }) => outcome === 'failed' || outcome === 'refused')) noticesFor(db).emit('givenBack');
   if (givenBack === claims.length) return { givenBack, locked: [] };
   const ours = await findOurs(db, { claimedBy, claims });
   return { givenBack, locked: split(claims, ours, () => false).locked };
