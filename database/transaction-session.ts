@@ -13,6 +13,11 @@ export type UserTransaction = Kysely<any>;
 /** The transaction is not there any more, or cannot be trusted: it was, or will be, rolled back. */
 export class TransactionLostError extends Error {
   override readonly name = 'TransactionLostError';
+
+  /** The server undid it, as one of two that wait for each other: that is nobody's fault. */
+  isUndone(): boolean {
+    return this.cause instanceof DatabaseError && this.cause.fault === 'not applied';
+  }
 }
 
 export interface Transaction {
@@ -52,6 +57,9 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
   let lost: TransactionLostError | undefined;
   /** By a handler. */
   let wasUsed = false;
+  let sent = 0;
+  /** By the answer to what was sent last; undefined if it did not say. */
+  let isThere: boolean | undefined;
   const acts: Act[] = [];
 
   function lose(message: string, cause?: unknown): TransactionLostError {
@@ -61,8 +69,12 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
 
   async function execute(statement: driver.Statement): Promise<driver.Answer> {
     if (lost) throw lost;
+    const nth = ++sent;
+    isThere = undefined;
     try {
-      return await driver.send(connection, statement, limitMs + LATER_MS);
+      const answer = await driver.send(connection, statement, limitMs + LATER_MS);
+      if (nth === sent) isThere = answer.isInTransaction;
+      return answer;
     } catch (cause) {
       const error = new DatabaseError(cause, true);
       // Whether a transaction outlives an error of the other kinds, the server does not say.
@@ -76,8 +88,8 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
   async function check(): Promise<void> {
     if (lost) throw lost;
     if (!wasUsed) return;
-    const { isInTransaction } = await send('DO 0');
-    if (!isInTransaction) throw lose('the transaction was ended by a statement that commits');
+    if (isThere === undefined) await send('DO 0');
+    if (!isThere) throw lose('the transaction was ended by a statement that commits');
   }
 
   function begin(name: string): HandlerTransaction {
