@@ -25,6 +25,10 @@ export interface KindWork {
   begin: (result: KindClaims, asked: KindRequest, claimedAt: number) => void;
   /** Ms until an open circuit breaker lets one event through; infinite if it is not open. */
   pauseMs: () => number;
+  /** Events of this kind were created in this process. */
+  expect?: () => void;
+  /** Begins with them, without a claim that would only say that they are due. Returns whether it did. */
+  beginUnasked?: () => boolean;
   /** More is due than the last claim took, and a good part of the places is free. */
   wantsMore: () => boolean;
   /** Something runs, or waits to be written. */

@@ -1,11 +1,16 @@
 import type { KindRequest } from '../database/events/claim.ts';
+import { TransactionLostError } from '../database/transaction-session.ts';
+import { transactionsFor } from '../database/transactions.ts';
 import type { TransactionHandler } from '../handlers/handler.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createKindWork, type KindWork, type KindWorkDeps } from './kind-work.ts';
 import { runTransactionBatch } from './transaction-batch.ts';
 
-// What is locked may be left, and what comes meanwhile is not.
-const ALL_TAKEN_PAUSE_MS = 100;
+// A claim finds what a dead consumer held, and what must run alone.
+const CLAIM_EVERY_MS = 1_000;
+// What is locked may be left, and what comes meanwhile is not. The pause doubles until something is found.
+const SHORTEST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 100;
 
 /**
  * The work on a kind of the style `inTransaction`: many events in one transaction, in which nothing is marked. A process that
@@ -23,6 +28,12 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
   let isBacklogged = false;
   /** All that is due was locked, by others or by our own. */
   let isAllTaken = false;
+  let pauseMs = SHORTEST_PAUSE_MS;
+  /** When the server undid a transaction. */
+  let undoneAt = -Infinity;
+  /** Events were created here since the last claim or transaction. */
+  let isExpecting = false;
+  let lastClaim = { since: '', at: -Infinity };
 
   const isCareful = () => carefulEvents > 0 || single.isBusy();
 
@@ -30,6 +41,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
     const limit = size;
     let isEmpty = false;
     running++;
+    isExpecting = false;
     try {
       const { locked, error } = await runTransactionBatch(deps, { ...handler, batch: limit }, since);
       size = Math.min(handler.batch, 2 * limit);
@@ -37,13 +49,28 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
       isAllTaken = isEmpty = locked === 0;
       if (error !== undefined && breaker.open(error)) report.handlerDown(kind, error);
     } catch (error) {
-      report.trouble(`a transaction of ${kind} was lost; its events come one at a time now`, error);
-      carefulEvents = limit;
       isBacklogged = true;
+      if (!mayRepeat(error)) {
+        report.trouble(`a transaction of ${kind} was lost; its events come one at a time now`, error);
+        carefulEvents = limit;
+      }
     }
     running--;
-    if (isEmpty) setTimeout(lookAgain, ALL_TAKEN_PAUSE_MS);
-    else lookAgain();
+    if (isEmpty) {
+      setTimeout(lookAgain, pauseMs);
+      pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs);
+    } else {
+      pauseMs = SHORTEST_PAUSE_MS;
+      lookAgain();
+    }
+  }
+
+  /** Nobody is to blame for one deadlock. For a second, before what the first undid was surely repeated, an event may be. */
+  function mayRepeat(error: unknown): boolean {
+    if (!(error instanceof TransactionLostError && error.isUndone())) return false;
+    const before = undoneAt;
+    undoneAt = performance.now();
+    return undoneAt - before > 2 * transactionsFor(deps.db).limitMs;
   }
 
   function lookAgain(): void {
@@ -63,7 +90,17 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
     request,
     isBusy: () => running > 0 || single.isBusy(),
     wantsMore: () => isBacklogged && breaker.state() === 'closed' && request() !== undefined,
+    expect() {
+      isExpecting = true;
+    },
+    beginUnasked() {
+      if (!isExpecting || performance.now() - lastClaim.at > CLAIM_EVERY_MS || request()?.limit !== 0) return false;
+      void run(lastClaim.since);
+      return true;
+    },
     begin(result, asked, claimedAt) {
+      lastClaim = { since: result.nextSince, at: claimedAt };
+      isExpecting = false;
       if (asked.limit > 0) {
         carefulEvents -= result.claims.length;
         isBacklogged = result.claims.length > 0;

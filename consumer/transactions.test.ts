@@ -370,6 +370,28 @@ test('an event that takes its process down in a transaction is marked by the nex
   expect(await row(2)).toMatchObject({ valor: '"good"' });
 });
 
+test.each([
+  ['one blames no event', 1, []],
+  [
+    'two soon after each other are a loss',
+    2,
+    [['a transaction of job was lost; its events come one at a time now', expect.any(Error)]],
+  ],
+])('of deadlocks of a transaction of many, %s, and all is done in the end', async (_, deadlocks, troubles) => {
+  await createEvents(db, jobs(10));
+  let left = deadlocks;
+  const { run, report } = workerOf(
+    styles.inTransaction(async (id, trx) => {
+      await write(trx, id);
+      if (id === 8 && left-- > 0) await sql`SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213`.execute(trx);
+    }),
+  );
+  await run();
+  expect(await effects()).toEqual(jobs(10).map((_job, index) => index + 1));
+  expect(await filled()).toEqual(await effects());
+  expect(report.trouble.mock.calls).toEqual(troubles);
+});
+
 test('of many in one transaction, a few processes find the event that takes them down', async () => {
   await createEvents(db, jobs(20));
   let processes = 0;

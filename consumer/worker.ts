@@ -1,5 +1,6 @@
 import { DatabaseError } from '../database/database-error.ts';
 import { claimEvents, type KindClaims, type KindRequest } from '../database/events/claim.ts';
+import type { NewEvent } from '../database/events/create.ts';
 import { noticesFor } from '../database/events/notices.ts';
 import { renewEvents } from '../database/events/settle.ts';
 import type { KindHandler } from '../handlers/handler.ts';
@@ -71,13 +72,17 @@ export async function runWorker(deps: ConsumerDeps, state: WorkerState, signal: 
   const { leases, bell } = state;
   const done = new AbortController();
   const renewing = leases.run(done.signal);
-  const notices = noticesFor(deps.db).on('created', bell.ring);
+  const onCreated = (events: readonly NewEvent[] = []) => {
+    for (const work of state.kinds) if (events.some(({ kind }) => kind === work.kind)) work.expect?.();
+    bell.ring();
+  };
+  const notices = noticesFor(deps.db).on('created', onCreated);
   while (!signal.aborted) {
     const delayMs = await workRound(deps, state);
     if (delayMs === 'done') break;
     if (delayMs > 0) await bell.wait(delayMs, signal);
   }
-  notices.off('created', bell.ring);
+  notices.off('created', onCreated);
   while (isBusy(state)) await bell.wait(AFTER_TROUBLE_MS, NEVER);
   done.abort();
   await renewing;
@@ -89,7 +94,7 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
   if (leases.isFailing()) return AFTER_TROUBLE_MS;
   if (state.suspected) return tryAlone(deps, state, state.suspected);
   const asked = kinds.flatMap((work) => {
-    const request = work.request();
+    const request = work.beginUnasked?.() ? undefined : work.request();
     return request ? [{ work, request }] : [];
   });
   if (asked.length === 0) return untilNextPlace(kinds);

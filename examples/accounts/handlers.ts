@@ -10,6 +10,8 @@ export default defineHandlers({
     payload: transactionSchema,
     // With few keys a second transaction would find all of them locked.
     concurrency: 1,
+    // Nobody is answered before the last of them: with 200, the callers of a busy moment wait too long.
+    batch: 25,
     // The key is the account, and so its mailbox: no other transaction of it runs meanwhile, in whatever process.
     inTransaction: async ({ key, payload }, trx): Promise<Outcome> => {
       const { rows } = await sql<Account & { account_id: number; limite: number }>`
