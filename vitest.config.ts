@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -19,6 +20,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 20_000 } },
+    // The processes that tests start, hundreds of them, need half of the processor time for it.
+    env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/compile') },
     pool: 'forks',
     maxWorkers: 3,
     sequence: { sequencer: SlowFirst },
