@@ -43,6 +43,7 @@ export async function fillInTransaction(
       };
       const filled = await transactionsFor(db).run(fill, { signal: giveUp });
       if (filled) noticesFor(db).emit('filled', [filled]);
+      else noticesFor(db).emit('settled');
       // It may have been filled by this claim, in a transaction of which we did not hear the end.
       return filled || (await isFilledBy(db, claimedBy, event)) ? 'filled' : 'lost';
     } catch (error) {

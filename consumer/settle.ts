@@ -85,10 +85,9 @@ const hasKeys = (claims: readonly Held[]) => claims.some(({ event }) => event.ke
 
 async function writeFills({ db, report, claimedBy }: SettleDeps, claims: readonly HeldFill[]) {
   const { written, locked, lost } = await fillEvents(db, { claimedBy, claims, hasKeys: hasKeys(claims) });
-  noticesFor(db).emit(
-    'filled',
-    written.map(({ event, valor }) => ({ ...event, valor })),
-  );
+  const filled = claims.map(({ event, valor }) => ({ ...event, valor }));
+  if (written === claims) noticesFor(db).emit('filled', filled);
+  else noticesFor(db).emit('settled');
   const oldest = Math.min(...claims.map(({ event }) => event.claimedAt));
   if (written.length + lost.length > 0) report.filled(written, lost.length, Math.round(performance.now() - oldest));
   return locked;

@@ -1,7 +1,7 @@
 import type { Database } from '../database/connect.ts';
 import { type ClaimedEvent, lockEvents } from '../database/events/claim.ts';
 import { noticesFor } from '../database/events/notices.ts';
-import { type Fill, fillLocked, type GiveBack, giveBackLocked } from '../database/events/settle.ts';
+import { type Fill, fillLocked, type GiveBack, giveBackLocked, maySettle } from '../database/events/settle.ts';
 import type { Transaction } from '../database/transaction-session.ts';
 import { transactionsFor } from '../database/transactions.ts';
 import { type Outcome, SourceDownError, type TransactionHandler } from '../handlers/handler.ts';
@@ -49,7 +49,7 @@ export async function runTransactionBatch(
     'filled',
     outcomes.fills.map(({ id, valor }) => ({ id, kind, valor })),
   );
-  if (outcomes.backs.length > 0) notices.emit('givenBack');
+  if (maySettle(outcomes.backs)) notices.emit('settled');
   reportOutcomes(deps.report, outcomes, Math.round(performance.now() - startedAt));
   return result;
 }

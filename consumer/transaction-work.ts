@@ -1,3 +1,4 @@
+import { isDeadlock } from '../database/database-error.ts';
 import type { KindRequest } from '../database/events/claim.ts';
 import { TransactionLostError } from '../database/transaction-session.ts';
 import { transactionsFor } from '../database/transactions.ts';
@@ -28,7 +29,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
   let isBacklogged = false;
   /** All that is due was locked, by others or by our own. */
   let isAllTaken = false;
-  let pauseMs = SHORTEST_PAUSE_MS;
+  let lockedPauseMs = SHORTEST_PAUSE_MS;
   /** When the server undid a transaction. */
   let undoneAt = -Infinity;
   /** Events were created here since the last claim or transaction. */
@@ -37,16 +38,17 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
 
   const isCareful = () => carefulEvents > 0 || single.isBusy();
 
-  async function run(since: string): Promise<void> {
+  /** `isDue`: a claim has just said that something is. */
+  async function run(since: string, isDue: boolean): Promise<void> {
     const limit = size;
-    let isEmpty = false;
     running++;
     isExpecting = false;
     try {
       const { locked, error } = await runTransactionBatch(deps, { ...handler, batch: limit }, since);
       size = Math.min(handler.batch, 2 * limit);
       isBacklogged = locked >= limit;
-      isAllTaken = isEmpty = locked === 0;
+      isAllTaken = isDue && locked === 0;
+      if (locked > 0) lockedPauseMs = SHORTEST_PAUSE_MS;
       if (error !== undefined && breaker.open(error)) report.handlerDown(kind, error);
     } catch (error) {
       isBacklogged = true;
@@ -56,18 +58,14 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
       }
     }
     running--;
-    if (isEmpty) {
-      setTimeout(lookAgain, pauseMs);
-      pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs);
-    } else {
-      pauseMs = SHORTEST_PAUSE_MS;
-      lookAgain();
-    }
+    if (!isAllTaken) return lookAgain();
+    setTimeout(lookAgain, lockedPauseMs);
+    lockedPauseMs = Math.min(LONGEST_PAUSE_MS, 2 * lockedPauseMs);
   }
 
   /** Nobody is to blame for one deadlock. For a second, before what the first undid was surely repeated, an event may be. */
   function mayRepeat(error: unknown): boolean {
-    if (!(error instanceof TransactionLostError && error.isUndone())) return false;
+    if (!(error instanceof TransactionLostError && isDeadlock(error.cause))) return false;
     const before = undoneAt;
     undoneAt = performance.now();
     return undoneAt - before > 2 * transactionsFor(deps.db).limitMs;
@@ -95,7 +93,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
     },
     beginUnasked() {
       if (!isExpecting || performance.now() - lastClaim.at > CLAIM_EVERY_MS || request()?.limit !== 0) return false;
-      void run(lastClaim.since);
+      void run(lastClaim.since, false);
       return true;
     },
     begin(result, asked, claimedAt) {
@@ -110,7 +108,7 @@ export function createTransactionWork(handler: TransactionHandler, deps: KindWor
         isBacklogged = false;
         return;
       }
-      void run(result.dueSince);
+      void run(result.dueSince, true);
     },
   };
 }

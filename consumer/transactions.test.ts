@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
@@ -5,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { connectDatabase } from '../database/connect.ts';
 import { claimEvents } from '../database/events/claim.ts';
 import { createEvents } from '../database/events/create.ts';
+import { noticesFor } from '../database/events/notices.ts';
 import { findEvent } from '../database/events/read.ts';
 import { defineHandlers } from '../handlers/define-handlers.ts';
 import { type Definition, type HandlerOptions } from '../handlers/definition.ts';
@@ -285,6 +287,26 @@ test('what comes while a transaction runs does not wait for its end', async () =
   await createEvents(db, jobs(1));
   await expect.poll(filled, { timeout: 2_000 }).toContain(4);
   end.resolve();
+  await running;
+});
+
+test('after a create in the same process the transaction begins without a claim', async () => {
+  const stop = new AbortController();
+  const { run } = workerOf({ inTransaction: () => null }, {}, db, { once: false, pollMs: 60_000 });
+  const running = run(stop.signal);
+  const statements = vi.spyOn(db.getExecutor(), 'executeQuery');
+  onTestFinished(() => statements.mockRestore());
+  const claimsBeforeItsFill = async () => {
+    const isFilled = once(noticesFor(db), 'filled');
+    statements.mockClear();
+    await createEvents(db, jobs(1));
+    await isFilled;
+    return statements.mock.calls.filter(([{ sql: text }]) => text.includes('claim_events')).length;
+  };
+  expect(await claimsBeforeItsFill()).toBe(1); // of a process that starts
+  // On a busy machine the last claim may be too long ago.
+  await expect.poll(claimsBeforeItsFill).toBe(0);
+  stop.abort();
   await running;
 });
 

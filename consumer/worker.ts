@@ -1,6 +1,7 @@
 import { DatabaseError } from '../database/database-error.ts';
 import { claimEvents, type KindClaims, type KindRequest } from '../database/events/claim.ts';
 import type { NewEvent } from '../database/events/create.ts';
+import { DEFAULT_KIND } from '../database/events/limits.ts';
 import { noticesFor } from '../database/events/notices.ts';
 import { renewEvents } from '../database/events/settle.ts';
 import type { KindHandler } from '../handlers/handler.ts';
@@ -73,7 +74,8 @@ export async function runWorker(deps: ConsumerDeps, state: WorkerState, signal: 
   const done = new AbortController();
   const renewing = leases.run(done.signal);
   const onCreated = (events: readonly NewEvent[] = []) => {
-    for (const work of state.kinds) if (events.some(({ kind }) => kind === work.kind)) work.expect?.();
+    const due = new Set(events.map(({ kind = DEFAULT_KIND, delayMs }) => (delayMs ? undefined : kind)));
+    for (const work of state.kinds) if (due.has(work.kind)) work.expect?.();
     bell.ring();
   };
   const notices = noticesFor(deps.db).on('created', onCreated);
@@ -93,11 +95,15 @@ export async function workRound(deps: ConsumerDeps, state: WorkerState): Promise
   const { kinds, leases } = state;
   if (leases.isFailing()) return AFTER_TROUBLE_MS;
   if (state.suspected) return tryAlone(deps, state, state.suspected);
+  let hasBegun = false;
   const asked = kinds.flatMap((work) => {
-    const request = work.beginUnasked?.() ? undefined : work.request();
+    const isBegun = work.beginUnasked?.() ?? false;
+    hasBegun ||= isBegun;
+    const request = isBegun ? undefined : work.request();
     return request ? [{ work, request }] : [];
   });
-  if (asked.length === 0) return untilNextPlace(kinds);
+  // It may have more places.
+  if (asked.length === 0) return hasBegun ? state.pollMs : untilNextPlace(kinds);
 
   // What was locked by a write of ours when the claim passed may be due again.
   const wasBusy = isBusy(state);

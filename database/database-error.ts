@@ -113,6 +113,11 @@ export function isRefused(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && error.fault === 'refused';
 }
 
+/** True for one of two transactions that waited for each other (1213), or met in a group (3101): neither is to blame. */
+export function isDeadlock(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.errno === 1213 || error.errno === 3101);
+}
+
 /** True for a unique key that is taken already (1062). */
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof DatabaseError && error.errno === 1062;

@@ -1012,7 +1012,7 @@ BEGIN
   DECLARE keyed CURSOR FOR
     SELECT EventPayloads.id FROM JSON_TABLE(dead, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS chosen
     STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id
-    WHERE event_key IS NOT NULL ORDER BY EventPayloads.id;
+    WHERE event_key IS NOT NULL ORDER BY event_key, EventPayloads.id; -- as all who lock several keys
   DECLARE CONTINUE HANDLER FOR NOT FOUND SET is_last = TRUE;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   START TRANSACTION;

@@ -13,11 +13,6 @@ export type UserTransaction = Kysely<any>;
 /** The transaction is not there any more, or cannot be trusted: it was, or will be, rolled back. */
 export class TransactionLostError extends Error {
   override readonly name = 'TransactionLostError';
-
-  /** The server undid it, as one of two that wait for each other: that is nobody's fault. */
-  isUndone(): boolean {
-    return this.cause instanceof DatabaseError && this.cause.fault === 'not applied';
-  }
 }
 
 export interface Transaction {
@@ -88,8 +83,8 @@ export function createTransactionSession(connection: driver.Connection, limitMs:
   async function check(): Promise<void> {
     if (lost) throw lost;
     if (!wasUsed) return;
-    if (isThere === undefined) await send('DO 0');
-    if (!isThere) throw lose('the transaction was ended by a statement that commits');
+    if (!(isThere ?? (await send('DO 0')).isInTransaction))
+      throw lose('the transaction was ended by a statement that commits');
   }
 
   function begin(name: string): HandlerTransaction {

@@ -37,7 +37,7 @@ const MISSING_MS = 1_000;
 // Node fires a longer timer at once; nobody waits for 24 days.
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-// So long at least from one look to the next, however many events a consumer in this process gives back.
+// So long at least from one look to the next, however many events a consumer in this process settles.
 const AFTER_NOTICE_MS = 5;
 
 /**
@@ -87,8 +87,7 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
     }
   }
 
-  /** Which of them are dead, the table says. */
-  function onGivenBack(): void {
+  function onSettled(): void {
     hasNotice = true;
     notice.abort();
   }
@@ -100,7 +99,7 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
 
   async function run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', letAllGo);
-    notices.on('filled', onFilled).on('givenBack', onGivenBack);
+    notices.on('filled', onFilled).on('settled', onSettled);
     let delayMs = pollMs / 2;
     while (!signal.aborted) {
       if (waiting.size === 0) {
@@ -117,7 +116,7 @@ export function createCompletionPoller(deps: CompletionPollerDeps): CompletionPo
     }
     letAllGo();
     signal.removeEventListener('abort', letAllGo);
-    notices.off('filled', onFilled).off('givenBack', onGivenBack);
+    notices.off('filled', onFilled).off('settled', onSettled);
   }
 
   return { waitFor, size: () => waiting.size, run };

@@ -5,8 +5,8 @@ import type { NewEvent } from './create.ts';
 interface Notices {
   /** Events were created, or are due now; which, if it is known. */
   created: [events?: readonly NewEvent[]];
-  /** Events may be dead. */
-  givenBack: [];
+  /** Events may be filled or dead; the table says which. */
+  settled: [];
   filled: [events: readonly FilledEvent[]];
 }
 

@@ -31,7 +31,10 @@ interface Logged {
 /** The value: a word, or the text of JSON of another kind. */
 export type Fill = Claim & Logged & { valor: string };
 
-/** held -> filled. Each value is written once, and never changes. */
+/**
+ * held -> filled. Each value is written once, and never changes. `written` is `claims` itself if this call wrote all of them.
+ * Else another client may have filled one of them under our claim, with a value of its own.
+ */
 export function fillEvents<T extends Fill>(
   db: Database,
   { claimedBy, claims, hasKeys = true }: Fenced<T> & HasKeys,
@@ -62,6 +65,11 @@ export type GiveBack = Claim &
     | { outcome: 'released' }
   );
 
+/** Whether one of them may be dead then. */
+export function maySettle(claims: readonly GiveBack[]): boolean {
+  return claims.some(({ outcome }) => outcome === 'failed' || outcome === 'refused');
+}
+
 /** held -> due again, at once or after a pause, or -> dead. Resolves to how many; those that are not locked either are lost. */
 export async function giveBackEvents<T extends GiveBack>(
   db: Database,
@@ -69,7 +77,7 @@ export async function giveBackEvents<T extends GiveBack>(
 ): Promise<{ givenBack: number; locked: readonly T[] }> {
   const list = toGiveBacks(claims);
   const givenBack = await call(db, sql`give_back_events(${claimedBy}, ${list}, ${hasKeys})`);
-  if (claims.some(({ outcome }) => outcome === 'failed' || outcome === 'refused')) noticesFor(db).emit('givenBack');
+  if (maySettle(claims)) noticesFor(db).emit('settled');
   if (givenBack === claims.length) return { givenBack, locked: [] };
   const ours = await findOurs(db, { claimedBy, claims });
   return { givenBack, locked: split(claims, ours, () => false).locked };

@@ -34,8 +34,8 @@ export async function closeServer(server: Server, { graceMs, letGo = () => {} }:
 }
 
 /**
- * Node accepts one connection each turn of the event loop. A turn is quiet when it took none, and was over before another
- * could have come.
+ * Node accepts one connection each turn of the event loop. A turn is quiet when it took none and was short: in a long one the
+ * next may have come.
  */
 async function acceptThoseWaiting(server: Server, limitMs: number): Promise<void> {
   let quietTurns = 0;
