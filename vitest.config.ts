@@ -20,7 +20,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 20_000 } },
-    // The processes that tests start, hundreds of them, need half of the processor time for it.
+    // Tests start hundreds of processes. With it, each start takes half of the processor time.
     env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/compile') },
     pool: 'forks',
     maxWorkers: 3,
