@@ -26,8 +26,8 @@ async function main(args: string[]): Promise<void> {
   const why = await Promise.race([stopped, running.then(() => stopped)]);
   log.info(`${why}: answering what is under way`);
   exitAfter(config.SHUTDOWN_GRACE_MS);
-  producer.drain();
-  await closeServer(server, { ...toCloseOptions(config), letGo: () => stop.abort() });
+  const closing = { listeningEnded: producer.drain, letGo: () => stop.abort() };
+  await closeServer(server, { ...toCloseOptions(config), ...closing });
   await running;
   await db.destroy();
   log.info('stopped');

@@ -15,6 +15,8 @@ export interface FrontDoor extends AsyncDisposable {
   producerPorts: number[];
   /** SIGTERM, and the same producer again once it has ended. Resolves to its exit code and how long its end took. */
   restart: (producer: number) => Promise<{ code: number | null; endMs: number }>;
+  /** What nginx has said of producers that failed a request; that one refused a connection is no failure. */
+  failures: () => string[];
 }
 
 const NGINX = findProgram('nginx')!;
@@ -28,11 +30,18 @@ export async function startFrontDoor(
   const [port, ...producerPorts] = await Promise.all(Array.from({ length: producers + 1 }, freePort));
   const start = (producerPort: number) => startProducer(databaseUrl, producerPort, env);
   const children = await Promise.all(producerPorts.map(start));
-  const nginx = spawnChild(NGINX, layOutNginx(directory, port!, producerPorts), { stdio: 'ignore' });
+  const nginx = spawnChild(NGINX, layOutNginx(directory, port!, producerPorts), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const failures: string[] = [];
+  createInterface({ input: nginx.stderr! }).on('line', (line) => {
+    if (/upstream/.test(line) && !line.includes('Connection refused')) failures.push(line);
+  });
   await untilItAnswers(port!);
   return {
     port: port!,
     producerPorts,
+    failures: () => failures,
     async restart(producer) {
       const child = children[producer]!;
       const startedAt = performance.now();

@@ -65,6 +65,7 @@ test('producers restarted in turn under 500 creates a second lose no request, th
   const seen = new Set(outcomes);
   // A held one whose producer stops before its word comes is told its id.
   seen.delete('/create-sync 202');
+  expect(front.failures()).toEqual([]);
   expect([...seen].toSorted()).toEqual(['/create-async 202', '/create-sync 201']);
   expect(await countEvents(db)).toBe(answers.length);
   const { rows } = await sql<{ n: number }>`SELECT COUNT(*) AS n FROM Events`.execute(db);
