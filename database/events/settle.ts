@@ -24,7 +24,6 @@ export interface Written<T extends Claim> {
 
 /** What may be written to the log of how a claim ended. */
 interface Logged {
-  /** @default no line is written */
   log?: Attempt | undefined;
 }
 
@@ -32,8 +31,8 @@ interface Logged {
 export type Fill = Claim & Logged & { valor: string };
 
 /**
- * held -> filled. Each value is written once, and never changes. `written` is `claims` itself if this call wrote all of them.
- * Else another client may have filled one of them under our claim, with a value of its own.
+ * held -> filled. Each value is written once. `written` is `claims` itself if all were written; else another client may have
+ * filled one under our claim, with a value of its own.
  */
 export function fillEvents<T extends Fill>(
   db: Database,
@@ -66,9 +65,7 @@ export type GiveBack = Claim &
   );
 
 /** Whether one of them may be dead then. */
-export function maySettle(claims: readonly GiveBack[]): boolean {
-  return claims.some(({ outcome }) => outcome === 'failed' || outcome === 'refused');
-}
+export const maySettle = (claims: readonly GiveBack[]) => claims.some((claim) => 'reason' in claim);
 
 /** held -> due again, at once or after a pause, or -> dead. Resolves to how many; those that are not locked either are lost. */
 export async function giveBackEvents<T extends GiveBack>(
