@@ -228,8 +228,8 @@ DROP PROCEDURE IF EXISTS insert_keys //
 CREATE PROCEDURE insert_keys(IN last_id BIGINT UNSIGNED, IN how_many INT UNSIGNED)
 BEGIN
   DECLARE locked BIGINT UNSIGNED;
-  -- Whoever settles the first of a key has its row locked until the next one is due, and then this one may be the first.
-  -- Who locks several keys locks them in their order, or two would wait for each other. The order needs a LIMIT.
+  -- Whoever settles the first of a key has its row locked until the next is due, and then this one may be the first. Several
+  -- are locked in the order of their keys, which needs a LIMIT.
   SELECT COUNT(*) INTO locked FROM (
     SELECT EventKeys.id FROM (
       -- FORCE INDEX: MySQL 9.7 would sort all of the key, for each new event.

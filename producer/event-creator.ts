@@ -46,8 +46,8 @@ export interface WaitOptions extends CreateOptions {
 
 export interface EventCreator {
   /**
-   * Creates 1 to 10,000 events in one transaction; their ids are `id` … `id + count - 1`. After an InvalidEventError or a
-   * QueueFullError nothing was created; after a DatabaseError whose fault is `unknown`, nobody knows.
+   * Creates 1 to 10,000 events in one transaction, with ids from `id` on without a gap. After an InvalidEventError or a
+   * QueueFullError nothing was created; after a DatabaseError of the fault `unknown`, nobody knows.
    * @example await producer.create([{ kind: 'email', payload }]);
    */
   create: (events: readonly EventInput[], options?: CreateOptions) => Promise<{ id: number; count: number }>;

@@ -38,8 +38,8 @@ export async function closeServer(server: Server, options: CloseOptions): Promis
 }
 
 /**
- * Node accepts one connection each turn of the event loop. A turn is quiet when it took none and was short: in a long one the
- * next may have come. A process that gets no short ones for half of the time does without.
+ * Node accepts one connection each turn of the event loop. A quiet turn took none and was short: in a long one the next may
+ * have come. After half of the time long ones count, too.
  */
 async function acceptThoseWaiting(server: Server, limitMs: number): Promise<void> {
   let quietTurns = 0;

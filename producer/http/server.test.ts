@@ -187,6 +187,14 @@ test('a closing server serves who connects while a turn of its event loop takes 
   expect(await connecting).toEqual([expect.stringMatching(/^HTTP\/1\.1 200 /)]);
 });
 
+test('answers are told to close their connections once nobody new is accepted, and not before', async () => {
+  const { server } = await startServer();
+  const wasListening: boolean[] = [];
+  const listeningEnded = () => wasListening.push(server.listening);
+  await closeServer(server, { graceMs: 30_000, listeningEnded });
+  expect(wasListening).toEqual([false]);
+});
+
 test('a draining server is closed once the last request is answered, though its client keeps the connection', async () => {
   const { url, server, waiting, drain } = await startServer();
   const answer = fetch(`${url}/create-sync`, { method: 'POST' });
