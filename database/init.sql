@@ -251,7 +251,8 @@ BEGIN
   UPDATE EventPayloads FORCE INDEX (PRIMARY) STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventPayloads.id
     SET Events.due_at = '9999-12-31 00:00:00', Events.processing = 2
     WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL
-      -- The first of the key and its last. With EXISTS, MySQL would read a small table whole, and wait for what others lock.
+      -- The first of the key and its last, which an UPDATE of several tables reads with locks: the first may be another by now
+      -- than the one that was locked above. With EXISTS, MySQL would read a small table whole, and wait for what others lock.
       AND (
         EventPayloads.id > (
           SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = EventPayloads.event_key
@@ -498,7 +499,7 @@ BEGIN
   DECLARE since, first_due_at, last_due_at, lost_due_at DATETIME(3);
   DECLARE first_id, last_id, how_many BIGINT UNSIGNED;
   DECLARE row_limit INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.limit');
-  DECLARE claimed LONGTEXT;
+  DECLARE claimed, all_due LONGTEXT;
 
   SELECT id, paused, looked_at <= moment - INTERVAL 1 SECOND INTO kind_id, is_paused, looks_at_all
     FROM Kinds WHERE name = JSON_UNQUOTE(JSON_EXTRACT(request, '$.kind'));
@@ -532,7 +533,28 @@ BEGIN
     END IF;
   END IF;
 
-  IF NOT is_paused AND first_due_at IS NOT NULL THEN
+  IF lease_ms IS NULL AND NOT is_paused AND first_due_at IS NOT NULL THEN
+    SELECT JSON_ARRAYAGG(id) INTO all_due FROM (
+      SELECT id FROM Events FORCE INDEX (claim)
+      WHERE kind = kind_id AND open = 1 AND due_at >= first_due_at AND due_at <= moment
+      ORDER BY kind, open, due_at, id LIMIT row_limit
+    ) AS due;
+  END IF;
+  IF JSON_LENGTH(all_due) < row_limit THEN
+    -- By id: the index would be locked up to the entry behind the last that is due, and that is often the next of another
+    -- key, which nobody could make due before this transaction has ended.
+    SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempts + 1, failures, waits, created_ms)), MAX(due_at), MIN(id), MAX(id), COUNT(*)
+      INTO claimed, last_due_at, first_id, last_id, how_many
+      FROM (
+        SELECT Events.id, attempts, failures, waits, due_at,
+          TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) DIV 1000 AS created_ms
+        FROM JSON_TABLE(all_due, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS given
+        STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = given.id
+        WHERE Events.open = 1 AND Events.kind = kind_id AND Events.processing <> 1 AND Events.due_at <= moment
+          AND (is_alone OR failures + 1 < max_failures OR NOT last_error <=> 'its consumer died')
+        LIMIT row_limit FOR UPDATE /*!80000 OF Events */ SKIP LOCKED
+      ) AS due;
+  ELSEIF NOT is_paused AND first_due_at IS NOT NULL THEN
     -- FORCE INDEX: LIMIT bounds the locks only in index order.
     SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempts + 1, failures, waits, created_ms)), MAX(due_at), MIN(id), MAX(id), COUNT(*)
       INTO claimed, last_due_at, first_id, last_id, how_many
@@ -902,11 +924,12 @@ BEGIN
       ORDER BY event_key, id LIMIT 1000000000 -- the order in which a create locks them
     ) AS given
     STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id;
-  -- FOR UPDATE waits for a create that adds to the same key: it saw the one before, and counts on us.
+  -- Without a lock. A create that counts on us has locked what we have just deleted, and so has ended; any other waits for us.
+  -- A lock would wait for creates that hold rows which were deleted before, and they wait for us.
   SELECT JSON_ARRAYAGG(nexts.id) INTO next_ids FROM (
     SELECT DISTINCT (
       SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = given.event_key
-      ORDER BY event_key, id LIMIT 1 FOR UPDATE
+      ORDER BY event_key, id LIMIT 1
     ) AS id
     FROM JSON_TABLE(freed, '$[*]' COLUMNS (
       event_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]'

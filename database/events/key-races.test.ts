@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
-import type { Connection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import { claimWords } from '../../tests/claim-words.ts';
-import { connectWithoutRetry } from '../../tests/foreign-client.ts';
 import { createTestDatabase } from '../../tests/test-database.ts';
 import { createEvents, createEventsOnce } from './create.ts';
 import { lookAtKeys } from './keys.ts';
@@ -132,43 +130,3 @@ test('revivals, looks at the keys and creates beside each other never let two of
   expect(doubles).toEqual([]);
   expect(filled.size).toBe(EVENTS);
 }, 120_000);
-
-test('who has to do with several keys locks them in their order, and touches no others', async () => {
-  await using database = await createTestDatabase();
-  const { db } = database;
-  const connections = await Promise.all([1, 2, 3].map(() => connectWithoutRetry(database.url)));
-  const [holder, waiter, passer] = connections as [Connection, Connection, Connection];
-  await passer.query('SET SESSION innodb_lock_wait_timeout = 2');
-  const create = (client: Connection, ...keys: string[]) =>
-    client.query('CALL create_events(?)', [JSON.stringify(keys.map((key) => ({ key })))]);
-  const fill = (client: Connection, ...ids: number[]) =>
-    client.query("CALL fill_events('a', ?, 1)", [JSON.stringify(ids.map((id) => [id, 1, 'sim']))]);
-  const SELDOM = { interval: 250 }; // what is read more often, the server does not renew
-  const isWaiting = async () => {
-    const { rows } = await sql`SELECT 1 FROM information_schema.INNODB_TRX
-      WHERE trx_state = 'LOCK WAIT' AND trx_mysql_thread_id = ${waiter.threadId}`.execute(db);
-    return rows.length > 0;
-  };
-  const holdFirst = async () => {
-    await holder.beginTransaction();
-    await holder.query("SELECT id FROM EventKeys WHERE event_key = 'a' ORDER BY id LIMIT 1 FOR UPDATE");
-  };
-
-  await create(passer, 'b', 'a');
-  await claimWords(db, { claimedBy: 'a', limit: 2, maxFailures: 5 });
-  await holdFirst();
-  await create(passer, 'c');
-  const creating = create(waiter, 'b', 'a');
-  await expect.poll(isWaiting, SELDOM).toBe(true);
-  await fill(passer, 1); // of key b
-  await holder.rollback();
-  await creating;
-
-  await claimWords(db, { claimedBy: 'a', limit: 2, maxFailures: 5 }); // 3 of c and 4 of b
-  await holdFirst();
-  const filling = fill(waiter, 4, 2);
-  await expect.poll(isWaiting, SELDOM).toBe(true);
-  await create(passer, 'b');
-  await holder.rollback();
-  await filling;
-});
