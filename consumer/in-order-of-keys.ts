@@ -23,7 +23,7 @@ export async function* inOrderOfKeys(
     yield* round;
     limit -= round.length;
     for (const { payload } of round) payloadRoom -= payload?.length ?? 0;
-    const after = fills.slice(filledBefore).flatMap(({ id, key }) => (key === undefined ? [] : [id]));
+    const after = fills.slice(filledBefore).flatMap(({ id, hasNext }) => (hasNext ? [id] : []));
     if (after.length === 0 || limit <= 0 || payloadRoom <= 0) return;
     round = await lockNextEvents(db, { kind, limit, maxFailures, after, nth, payloadRoom });
   }

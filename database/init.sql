@@ -444,6 +444,7 @@ BEGIN
   DECLARE kind_id SMALLINT UNSIGNED;
   DECLARE nth INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.nth');
   DECLARE before_nth INT UNSIGNED DEFAULT nth - 1;
+  DECLARE after_nth INT UNSIGNED DEFAULT nth + 1;
   DECLARE row_limit INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.limit');
   DECLARE max_failures INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.maxFailures');
   DECLARE payload_room BIGINT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.payloadRoom');
@@ -479,7 +480,10 @@ BEGIN
     ) AS found;
   END IF;
   SELECT claimed;
-  SELECT EventPayloads.id, event_key, payload, trace
+  SELECT EventPayloads.id, event_key, payload, trace, (
+      SELECT 1 FROM EventKeys FORCE INDEX (PRIMARY)
+      WHERE EventKeys.event_key = EventPayloads.event_key ORDER BY event_key, id LIMIT after_nth, 1
+    ) AS has_next
     FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
     STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id;
 END //
@@ -596,7 +600,15 @@ BEGIN
   SELECT claimed, has_payloads, is_suspect AND NOT is_paused AS is_suspect, IF(is_paused, NULL, DATE_FORMAT(first_due_at, '%Y-%m-%d %T.%f')) AS due_since,
     DATE_FORMAT(LEAST(COALESCE(last_due_at, IF(row_limit = 0, first_due_at, NULL), moment), moment - INTERVAL 1 SECOND),
       '%Y-%m-%d %T.%f') AS next_since;
-  IF has_payloads THEN
+  IF has_payloads AND lease_ms IS NULL THEN
+    -- Only who goes on with the next of a key asks for it.
+    SELECT EventPayloads.id, event_key, payload, trace, (
+        SELECT 1 FROM EventKeys FORCE INDEX (PRIMARY)
+        WHERE EventKeys.event_key = EventPayloads.event_key ORDER BY event_key, id LIMIT 1, 1
+      ) AS has_next
+      FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
+      STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id;
+  ELSEIF has_payloads THEN
     SELECT EventPayloads.id, event_key, payload, trace
       FROM JSON_TABLE(claimed, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$[0]')) AS chosen
       STRAIGHT_JOIN EventPayloads FORCE INDEX (PRIMARY) ON EventPayloads.id = chosen.id;

@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { claimIds, claimWords } from '../../tests/claim-words.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
-import { claimEvents } from './claim.ts';
+import { transactionsFor } from '../transactions.ts';
+import { claimEvents, lockEvents, lockNextEvents } from './claim.ts';
 import { createEvents } from './create.ts';
 import { listDead, showEvent } from './operate.ts';
 import { findEvent } from './read.ts';
@@ -27,6 +28,7 @@ test('a claim takes the oldest due events, holds them for the lease, and numbers
       failures: 0,
       waits: 0,
       createdAt: expect.any(Date) as Date,
+      hasNext: false,
     })),
   );
   expect(claims[0]!.createdAt).toEqual((await row(1)).created_at);
@@ -183,4 +185,20 @@ test('a claim makes no row longer, so claimed_by has the same length for nobody 
   await sql`UPDATE Events SET processing = 1 WHERE id = 3`.execute(db);
   for (const id of [1, 2, 3]) expect(await row(id)).toMatchObject({ claimed_by: '' });
   expect(await showEvent(db, 1)).toMatchObject({ claimedBy: null });
+});
+
+test('what is locked says whether another of its key waits for it', async () => {
+  const event = { kind: 'job' };
+  await createEvents(db, [{ ...event, key: 'a' }, { ...event, key: 'a' }, { ...event, key: 'b' }, event]);
+  await transactionsFor(db).run(async (transaction) => {
+    const request = { kind: 'job', limit: 10, maxFailures: 5 };
+    const { claims } = await lockEvents(transaction.db, { ...request, since: '2000-01-01' });
+    expect(claims.map(({ id, hasNext }) => [id, hasNext])).toEqual([
+      [1, true],
+      [3, false],
+      [4, false],
+    ]);
+    const next = { ...request, after: [1], nth: 1, payloadRoom: 1_000 };
+    expect(await lockNextEvents(transaction.db, next)).toMatchObject([{ id: 2, hasNext: false }]);
+  });
 });

@@ -15,6 +15,8 @@ export interface ClaimedEvent extends Claim {
   waits: number;
   createdAt: Date;
   key: string | undefined;
+  /** Of an event that was locked, not claimed: whether another of its key waited for it then. */
+  hasNext: boolean;
   /** The text of JSON that its creator gave. */
   payload: string | undefined;
   trace: string | undefined;
@@ -111,14 +113,21 @@ type ClaimHead = {
   due_since: string | null;
   is_suspect: 0 | 1;
 };
-type DetailsRow = { id: number; event_key: string | null; payload: string | null; trace: string | null };
+type DetailsRow = {
+  id: number;
+  event_key: string | null;
+  payload: string | null;
+  trace: string | null;
+  /** Of what is locked. */
+  has_next?: 1 | null;
+};
 type ResultSet = [ClaimHead] | DetailsRow[];
 
 function toClaimedEvents(claimed: string | null, rows: DetailsRow[]): ClaimedEvent[] {
   const details = new Map(rows.map((row) => [row.id, row]));
   return (JSON.parse(claimed ?? '[]') as ClaimedTuple[])
     .map(([id, attempt, failures, waits, createdMs]) => {
-      const { event_key, payload, trace } = details.get(id) ?? NO_DETAILS;
+      const { event_key, payload, trace, has_next }: Omit<DetailsRow, 'id'> = details.get(id) ?? NO_DETAILS;
       return {
         id,
         attempt,
@@ -126,6 +135,7 @@ function toClaimedEvents(claimed: string | null, rows: DetailsRow[]): ClaimedEve
         waits,
         createdAt: new Date(createdMs),
         key: event_key ?? undefined,
+        hasNext: has_next === 1,
         payload: payload ?? undefined,
         trace: trace ?? undefined,
       };
