@@ -1,14 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sql } from 'kysely';
-import { connectDatabase, type Database } from '../database/connect.ts';
+import type { Database } from '../database/connect.ts';
 import { loadSchema } from '../database/load-schema.ts';
 import { freePort } from '../start/free-port.ts';
 import type { LocalServer } from '../start/mysql/local-server.ts';
+import { startWithSchema } from '../start/mysql/start-with-schema.ts';
 import { layOutNginx } from '../start/nginx.ts';
 import { nodeArgs } from '../start/node-args.ts';
 import { findProgram } from '../start/programs.ts';
+import { type BenchDatabase, createDatabase, dropDatabases } from './bench-database.ts';
 import { type BenchProcess, type BenchProcessOptions, startBenchProcess } from './bench-process.ts';
 
 export interface StageOptions {
@@ -21,11 +22,6 @@ export interface StageOptions {
   /** Where each Node process leaves a processor profile. */
   profiles: string | undefined;
   say: (line: string) => void;
-}
-
-interface BenchDatabase {
-  db: Database;
-  url: string;
 }
 
 /** A process that answers HTTP. */
@@ -63,6 +59,8 @@ export interface Stage extends AsyncDisposable {
   pick: (full: number, quick: number) => number;
   /** Of MySQL. */
   serverPid: number;
+  /** A server of the scenario's own, with the schema. */
+  startOwnServer: (args: string[]) => Promise<LocalServer>;
   /** With the schema. Without a name it is the one that the processes below use; with one, a further one. */
   database: (name?: string, load?: (db: Database) => Promise<unknown>) => Promise<BenchDatabase>;
   startProducer: (env?: Environment) => Promise<BenchServer>;
@@ -86,6 +84,7 @@ const NOTHING_HANDLERS = fileURLToPath(new URL('nothing-handlers.ts', import.met
 export function createStage(options: StageOptions): Stage {
   const { server, directory, databaseName, quick, profiles } = options;
   const processes: BenchProcess[] = [];
+  const servers: LocalServer[] = [];
   let parts = 0;
   const profiling: Environment = profiles ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` } : {};
   const compileCache = join(directory, '../compile-cache'); // as with npm start, common to all scenarios
@@ -141,6 +140,12 @@ export function createStage(options: StageOptions): Stage {
     pick: (full, short) => (quick ? short : full),
     serverPid: server.pid,
     database,
+    async startOwnServer(args) {
+      const own = { directory: join(directory, 'server'), port: await freePort(), args, signal: over.signal };
+      const started = await startWithSchema(own);
+      servers.push(started);
+      return started;
+    },
     startProducer: (env = {}) => startNodeServer('producer/main.ts', '/readyz', env),
     startConsumer: (env = {}, kind = 'word') =>
       kind === 'word'
@@ -166,31 +171,10 @@ export function createStage(options: StageOptions): Stage {
     async [Symbol.asyncDispose]() {
       over.abort();
       await Promise.all(processes.map((running) => running.stop()));
+      await Promise.all(servers.map((running) => running.stop()));
       const created = [...databases.keys()];
       for (const { db } of await Promise.all(databases.values())) await db.destroy();
       await dropDatabases(server, created);
     },
   };
-}
-
-async function createDatabase(
-  server: StageOptions['server'],
-  name: string,
-  load: (db: Database) => Promise<unknown>,
-): Promise<BenchDatabase> {
-  const admin = connectDatabase({ url: server.url('mysql'), poolSize: 1 });
-  await sql.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`).execute(admin);
-  await admin.destroy();
-  const url = server.url(name);
-  // Preparing a million rows takes long; no other statement of ours does.
-  const db = connectDatabase({ url, statementTimeoutMs: 120_000 });
-  await load(db);
-  return { db, url };
-}
-
-/** The next scenario starts with an empty server: no rows to purge, no pages to write. */
-async function dropDatabases(server: StageOptions['server'], names: string[]): Promise<void> {
-  const admin = connectDatabase({ url: server.url('mysql'), poolSize: 1, statementTimeoutMs: 60_000 });
-  for (const name of names) await sql.raw(`DROP DATABASE ${name}`).execute(admin);
-  await admin.destroy();
 }

@@ -12,7 +12,7 @@ import { startSystem } from '../start/start-system.ts';
 import { readExampleArgs } from './config.ts';
 import type { Example } from './example.ts';
 import { findExamples } from './find-examples.ts';
-import { createStage, findPorts, type Stage } from './stage.ts';
+import { createStage, findPorts, SERVER_ARGS, type Stage } from './stage.ts';
 
 /** `npm run example`: lists the examples, or starts one until Ctrl-C. */
 async function main(args: string[]): Promise<void> {
@@ -31,7 +31,8 @@ async function main(args: string[]): Promise<void> {
     start: async (signal) => {
       const program = MYSQL_PROGRAM || undefined;
       const port = stage.port('mysql');
-      const server = await startWithSchema({ directory: resolve(directory, 'mysql'), port, program, say, signal });
+      const own = { directory: resolve(directory, 'mysql'), args: SERVER_ARGS };
+      const server = await startWithSchema({ ...own, port, program, say, signal });
       if (!signal.aborted) await loadScript(new URL(`${name}/schema.sql`, import.meta.url), stage.databaseUrl('user'));
       return server;
     },

@@ -1,6 +1,10 @@
+import { connectDatabase } from '../../database/connect.ts';
 import { loadScript } from '../../database/load-script.ts';
+import { LITTLE_MEMORY } from '../../examples/accounts/example.ts';
 import { contradictionsOf, faultsOf, readStream } from '../../examples/accounts/load/contradictions.ts';
 import { JUDGED, sendRisingLoad } from '../../examples/accounts/load/rising-load.ts';
+import { SERVER_ARGS } from '../../examples/stage.ts';
+import type { LocalServer } from '../../start/mysql/local-server.ts';
 import { proportionalMegabytes, residentMegabytes } from '../process-usage.ts';
 import { quantile } from '../quantile.ts';
 import type { Row, Scenario } from '../scenario.ts';
@@ -17,9 +21,10 @@ export const accounts: Scenario = {
   what: 'the example accounts, 61,380 requests, rising to 340/s',
   seconds: 275,
   async run(stage) {
-    const { db, url } = await stage.database();
+    const server = await stage.startOwnServer(SERVER_ARGS);
+    const url = server.url();
     await loadScript(new URL('schema.sql', FOLDER), url);
-    const { front, pids } = await startAccounts(stage);
+    const { front, pids } = await startAccounts(stage, server);
     const { pick, say, signal } = stage;
     say('a warm-up, and 50/s');
     await sendRisingLoad({ front, ...CALM, steadySeconds: pick(10, 3), signal });
@@ -29,7 +34,9 @@ export const accounts: Scenario = {
     const seconds = { risingSeconds: pick(risingSeconds, 10), steadySeconds: pick(steadySeconds, 10) };
     const judged = await sendRisingLoad({ front, perSecond, ...seconds, signal });
     const memory = { resident: residentMegabytes(pids), proportional: proportionalMegabytes(pids) };
+    const db = connectDatabase({ url });
     const stream = await readStream(db);
+    await db.destroy();
     const wrong = [...faultsOf(stream), ...contradictionsOf(stream, calm), ...contradictionsOf(stream, judged)];
     if (wrong.length > 0) say(wrong[0]!);
 
@@ -57,16 +64,16 @@ export const accounts: Scenario = {
   },
 };
 
-async function startAccounts(stage: Stage): Promise<{ front: string; pids: number[] }> {
-  // As example.ts starts them.
-  const env = { NODE_OPTIONS: '--max-semi-space-size=4' };
+/** As example.ts starts them. */
+async function startAccounts(stage: Stage, server: LocalServer): Promise<{ front: string; pids: number[] }> {
+  const env = { ...LITTLE_MEMORY, DATABASE_URL: server.url() };
   const start = () => stage.startServer('examples/accounts/main.ts', '/clientes/1/extrato', env);
   const processes = await Promise.all([start(), start()]);
   const front = await stage.startNginx(processes, {
     conf: new URL('nginx.conf', FOLDER).pathname,
     readyPath: '/clientes/1/extrato',
   });
-  return { front: front.url, pids: [stage.serverPid, front.pid, ...processes.map(({ pid }) => pid)] };
+  return { front: front.url, pids: [server.pid, front.pid, ...processes.map(({ pid }) => pid)] };
 }
 
 function latency(answers: readonly { ms: number }[], share: number): number {

@@ -4,6 +4,9 @@ import { accountsSettings } from './config.ts';
 
 const NAMES = ['accounts-1', 'accounts-2'];
 
+/** Else Node keeps up to 48 MB for what was just allocated, and the C library an arena for each of its threads. */
+export const LITTLE_MEMORY = { NODE_OPTIONS: '--max-semi-space-size=1 --v8-pool-size=1', MALLOC_ARENA_MAX: '1' };
+
 export const example: Example = {
   about: 'Accounts as actors: a ledger of transactions with snapshots, by two processes behind nginx',
   settings: { WAIT_MS: accountsSettings.WAIT_MS },
@@ -12,8 +15,7 @@ export const example: Example = {
   parts: ({ node, nginx, port }) => [
     NAMES.map((name) =>
       node(name, 'examples/accounts/main.ts', 'user', {
-        // Else Node keeps up to 48 MB for what was just allocated.
-        env: { PORT: String(port(name)), NODE_OPTIONS: '--max-semi-space-size=4' },
+        env: { ...LITTLE_MEMORY, PORT: String(port(name)) },
         readyUrl: `http://127.0.0.1:${port(name)}/clientes/1/extrato`,
       }),
     ),

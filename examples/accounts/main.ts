@@ -13,7 +13,8 @@ async function main(): Promise<void> {
   const { DATABASE_URL, PORT, WAIT_MS } = readSettings(accountsSettings, readEnvironment());
   const stopped = stopSignal();
   const stop = new AbortController();
-  const db = connectDatabase({ url: DATABASE_URL });
+  // Each connection costs the server memory for the routines that it has called, and three are enough.
+  const db = connectDatabase({ url: DATABASE_URL, poolSize: 3 });
   // The other process may fill the event, and this one hears of it at a poll. At 5 ms, polls took a fifth of the processor time.
   const producer = createProducer({ db, syncPollMs: 25, createWaitMs: WAIT_MS });
   const app = createApi({ db, producer, waitMs: WAIT_MS });
