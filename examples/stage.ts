@@ -40,12 +40,7 @@ export interface StageOptions {
 }
 
 /** Of an example's own MySQL: little memory, and no binary log, which nobody reads and each commit would sync as well. */
-export const SERVER_ARGS = [
-  '--skip-log-bin',
-  '--innodb-buffer-pool-size=32M',
-  '--innodb-log-buffer-size=2M',
-  '--loose-innodb-doublewrite-pages=4',
-];
+export const SERVER_ARGS = ['--skip-log-bin', '--innodb-buffer-pool-size=32M', '--innodb-log-buffer-size=2M'];
 
 /** Past the ten seconds that our processes take at most to finish what they do. */
 const STOP_LIMIT_MS = 15_000;

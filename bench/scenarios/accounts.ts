@@ -68,6 +68,8 @@ export const accounts: Scenario = {
 async function startAccounts(stage: Stage, server: LocalServer): Promise<{ front: string; pids: number[] }> {
   const env = { ...LITTLE_MEMORY, DATABASE_URL: server.url() };
   const start = () => stage.startServer('examples/accounts/main.ts', '/clientes/1/extrato', env);
+  // The first start compiles what the others only load, and keeps 13 MB more.
+  await (await start()).stop();
   const processes = await Promise.all([start(), start()]);
   const front = await stage.startNginx(processes, {
     conf: new URL('nginx.conf', FOLDER).pathname,
