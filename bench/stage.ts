@@ -84,7 +84,7 @@ const NOTHING_HANDLERS = fileURLToPath(new URL('nothing-handlers.ts', import.met
 export function createStage(options: StageOptions): Stage {
   const { server, directory, databaseName, quick, profiles } = options;
   const processes: BenchProcess[] = [];
-  const servers: LocalServer[] = [];
+  const servers: Promise<LocalServer>[] = [];
   let parts = 0;
   const profiling: Environment = profiles ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` } : {};
   const compileCache = join(directory, '../compile-cache'); // as with npm start, common to all scenarios
@@ -112,7 +112,7 @@ export function createStage(options: StageOptions): Stage {
       command: process.execPath,
       args: [...nodeArgs(main), ...args],
       env: {
-        DATABASE_URL: (await database()).url,
+        DATABASE_URL: env['DATABASE_URL'] ?? (await database()).url,
         LOG_FORMAT: 'json',
         NODE_COMPILE_CACHE: compileCache,
         ...BRIEF_END,
@@ -142,9 +142,9 @@ export function createStage(options: StageOptions): Stage {
     database,
     async startOwnServer(args) {
       const own = { directory: join(directory, 'server'), port: await freePort(), args, signal: over.signal };
-      const started = await startWithSchema(own);
-      servers.push(started);
-      return started;
+      const starting = startWithSchema(own);
+      servers.push(starting);
+      return starting;
     },
     startProducer: (env = {}) => startNodeServer('producer/main.ts', '/readyz', env),
     startConsumer: (env = {}, kind = 'word') =>
@@ -171,7 +171,7 @@ export function createStage(options: StageOptions): Stage {
     async [Symbol.asyncDispose]() {
       over.abort();
       await Promise.all(processes.map((running) => running.stop()));
-      await Promise.all(servers.map((running) => running.stop()));
+      await Promise.allSettled(servers.map(async (server) => (await server).stop()));
       const created = [...databases.keys()];
       for (const { db } of await Promise.all(databases.values())) await db.destroy();
       await dropDatabases(server, created);
