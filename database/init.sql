@@ -251,8 +251,8 @@ BEGIN
   UPDATE EventPayloads FORCE INDEX (PRIMARY) STRAIGHT_JOIN Events FORCE INDEX (PRIMARY) ON Events.id = EventPayloads.id
     SET Events.due_at = '9999-12-31 00:00:00', Events.processing = 2
     WHERE EventPayloads.id BETWEEN last_id + 1 AND last_id + how_many AND EventPayloads.event_key IS NOT NULL
-      -- The first of the key and its last, which an UPDATE of several tables reads with locks: the first may be another by now
-      -- than the one that was locked above. With EXISTS, MySQL would read a small table whole, and wait for what others lock.
+      -- Read with locks, as by any UPDATE of several tables: the first may be another by now than the one that was locked
+      -- above. With EXISTS, MySQL would read a small table whole.
       AND (
         EventPayloads.id > (
           SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = EventPayloads.event_key
@@ -503,6 +503,7 @@ BEGIN
   DECLARE since, first_due_at, last_due_at, lost_due_at DATETIME(3);
   DECLARE first_id, last_id, how_many BIGINT UNSIGNED;
   DECLARE row_limit INT UNSIGNED DEFAULT JSON_EXTRACT(request, '$.limit');
+  DECLARE look_limit INT UNSIGNED DEFAULT row_limit + 100; -- others may have locked some
   DECLARE claimed, all_due LONGTEXT;
 
   SELECT id, paused, looked_at <= moment - INTERVAL 1 SECOND INTO kind_id, is_paused, looks_at_all
@@ -540,11 +541,13 @@ BEGIN
   IF lease_ms IS NULL AND NOT is_paused AND first_due_at IS NOT NULL THEN
     SELECT JSON_ARRAYAGG(id) INTO all_due FROM (
       SELECT id FROM Events FORCE INDEX (claim)
-      WHERE kind = kind_id AND open = 1 AND due_at >= first_due_at AND due_at <= moment
-      ORDER BY kind, open, due_at, id LIMIT row_limit
+      WHERE kind = kind_id AND open = 1 AND processing <> 1
+        AND (is_alone OR failures + 1 < max_failures OR NOT last_error <=> 'its consumer died')
+        AND due_at >= first_due_at AND due_at <= moment
+      ORDER BY kind, open, due_at, id LIMIT look_limit
     ) AS due;
   END IF;
-  IF JSON_LENGTH(all_due) < row_limit THEN
+  IF JSON_LENGTH(all_due) < look_limit THEN
     -- By id: the index would be locked up to the entry behind the last that is due, and that is often the next of another
     -- key, which nobody could make due before this transaction has ended.
     SELECT JSON_ARRAYAGG(JSON_ARRAY(id, attempts + 1, failures, waits, created_ms)), MAX(due_at), MIN(id), MAX(id), COUNT(*)
@@ -936,8 +939,8 @@ BEGIN
       ORDER BY event_key, id LIMIT 1000000000 -- the order in which a create locks them
     ) AS given
     STRAIGHT_JOIN EventKeys FORCE INDEX (PRIMARY) ON EventKeys.event_key = given.event_key AND EventKeys.id = given.id;
-  -- Without a lock. A create that counts on us has locked what we have just deleted, and so has ended; any other waits for us.
-  -- A lock would wait for creates that hold rows which were deleted before, and they wait for us.
+  -- Without a lock: a create that counts on us had locked what we have just deleted, and has ended; others wait for us. A
+  -- lock would wait for creates that hold rows which are gone, and they wait for us.
   SELECT JSON_ARRAYAGG(nexts.id) INTO next_ids FROM (
     SELECT DISTINCT (
       SELECT id FROM EventKeys FORCE INDEX (PRIMARY) WHERE EventKeys.event_key = given.event_key
@@ -964,6 +967,7 @@ DROP PROCEDURE IF EXISTS look_at_keys //
 CREATE PROCEDURE look_at_keys()
 BEGIN
   DECLARE moment DATETIME(3) DEFAULT UTC_TIMESTAMP(3);
+  DECLARE locked INT UNSIGNED;
   DECLARE heads, freed LONGTEXT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
   UPDATE Installation SET keys_looked_at = moment WHERE keys_looked_at <= moment - INTERVAL 9 SECOND;
@@ -980,6 +984,8 @@ BEGIN
     ) AS found;
     IF heads IS NOT NULL THEN
       START TRANSACTION;
+      -- No revival meanwhile: it would not see which event we make due.
+      SELECT COUNT(*) INTO locked FROM DBStatus FOR UPDATE;
       CALL find_freed_keys(heads, freed);
       IF freed IS NOT NULL THEN
         CALL free_keys(freed);
