@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { claimWords } from '../../tests/claim-words.ts';
 import { connectWithoutRetry } from '../../tests/foreign-client.ts';
 import { useTestDatabase } from '../../tests/test-database.ts';
+import { createEvents } from './create.ts';
 
 /** What a transaction of several keys locks: step by step, since chance shows it seldom. */
 
@@ -85,6 +86,19 @@ test('a transaction that has locked all that is due keeps nobody from handing on
   await lock(holder, 10);
   await fill(passer, 1);
   await holder.rollback();
+});
+
+test('nor does one that finds what is due locked by another', async () => {
+  const [holder, second, , passer] = await connectFour();
+  await create(passer, 'b', 'b');
+  await claim(1);
+  await createEvents(db, [{}, {}, {}, {}, {}]);
+  for (const client of [holder, second]) {
+    await client.beginTransaction();
+    await lock(client, 3);
+  }
+  await fill(passer, 1);
+  for (const client of [holder, second]) await client.rollback();
 });
 
 test('who waited for the first of a key, and has it now that it is gone, keeps nobody from handing the key on', async () => {
