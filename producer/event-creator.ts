@@ -46,7 +46,7 @@ export interface WaitOptions extends CreateOptions {
 
 export interface EventCreator {
   /**
-   * Creates 1 to 10,000 events in one transaction, with ids from `id` on without a gap. After an InvalidEventError or a
+   * Creates 1 to 10,000 events in one transaction, with ids from `id` on without a gap. After InvalidEventError or
    * QueueFullError nothing was created; after a DatabaseError of the fault `unknown`, nobody knows.
    * @example await producer.create([{ kind: 'email', payload }]);
    */
